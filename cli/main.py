@@ -1,0 +1,155 @@
+"""The program `lic`: its commands, and exceptions to exit codes.
+
+Modules that load torch are imported inside the commands, so that `lic --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lic.cli.training import train, weights
+from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, MAX_PIXELS, read_container
+from lic.codec.errors import LicError, OutputError, PictureError
+from lic.training.errors import TrainingError
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _Program(click.Group):
+    """A group whose commands end with one sentence and the error's own exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (LicError, TrainingError) as error:
+            click.echo(f"lic: {error}", err=True)
+            sys.exit(error.exit_code)
+        except MemoryError:
+            click.echo("lic: not enough memory", err=True)
+            sys.exit(LicError.exit_code)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="lic", prog_name="lic", message="%(prog)s %(version)s")
+def main() -> None:
+    """A learned image codec: pictures to small files, and back.
+
+    \b
+    Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
+    6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
+    10 training failed, 1 anything else.
+    """
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _check_output(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists (and --no-overwrite was given)")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+
+
+@main.command()
+@click.argument("source", type=FILE)
+@click.argument("target", type=FILE)
+@click.option(
+    "-q",
+    "--quality",
+    type=click.FloatRange(0, 100),
+    default=DEFAULT_QUALITY,
+    show_default=True,
+    help="0 (smallest file) to 100 (best picture).",
+)
+@click.option("--weights", default=DEFAULT_WEIGHTS, show_default=True, help="An id of `lic models`.")
+@click.option("--overwrite/--no-overwrite", default=True, show_default=True)
+def encode(source: Path, target: Path, quality: float, weights: str, overwrite: bool) -> None:
+    """Compress the picture SOURCE to the file TARGET."""
+    from lic import codec
+    from lic.codec.output import write_file
+    from lic.codec.picture import read_picture
+
+    _check_output(target, overwrite)
+    pixels = read_picture(source)
+    data = codec.encode(pixels, quality, weights)
+    write_file(target, data)
+    bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+    click.echo(f"{target}: {len(data)} bytes, {bpp:.4f} bpp", err=True)
+
+
+@main.command()
+@click.argument("source", type=FILE)
+@click.argument("target", type=FILE)
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
+@click.option("--overwrite/--no-overwrite", default=True, show_default=True)
+def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None:
+    """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
+    from lic import codec
+    from lic.codec.output import write_file
+    from lic.codec.picture import check_picture_path, picture_bytes
+
+    check_picture_path(target)
+    _check_output(target, overwrite)
+    pixels = codec.decode(_read(source), max_pixels=max_pixels)
+    write_file(target, picture_bytes(pixels, target))
+
+
+@main.command()
+@click.argument("source", type=FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def info(source: Path, as_json: bool) -> None:
+    """Tell what the file SOURCE says of itself, without decoding it."""
+    from lic.codec.info import describe
+
+    facts = describe(read_container(_read(source), sys.maxsize))
+    if as_json:
+        click.echo(json.dumps(facts, indent=1))
+        return
+    for key, value in facts.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        click.echo(f"{key.replace('_', ' '):>16}  {shown}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def models(as_json: bool) -> None:
+    """List the installed weights: size, cost, and their measured points on Kodak."""
+    from lic.codec.weights import read_manifest
+
+    manifest = read_manifest()
+    if as_json:
+        click.echo(json.dumps(manifest, indent=1))
+        return
+    for name, entry in manifest.items():
+        cost = entry["kmac_per_pixel"]
+        click.echo(
+            f"{name}: {entry['summary']}\n"
+            f"  {entry['parameters'] / 1e6:.2f} M parameters; kMAC/px: encode {cost['encode']:.1f}, "
+            f"decode {cost['decode']:.1f}; BD-rate against VTM on Kodak: "
+            f"{entry['kodak']['bd_rate_vtm']:+.1f} %"
+        )
+        points = zip(
+            *(entry["kodak"][key] for key in ("quality", "bpp", "psnr")), strict=True
+        )
+        for quality, bpp, psnr in points:
+            click.echo(f"  quality {quality:5.1f}: {bpp:.4f} bpp, {psnr:.2f} dB")
+
+
+main.add_command(train)
+main.add_command(weights)

@@ -1,0 +1,89 @@
+"""Pictures to files and back.
+
+`encode` and `decode` are the library's front door; importing this package does not import torch,
+which they load when called. `read_header` tells what a file is without decoding it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lic.codec.container import Container, Header, read_container
+from lic.codec.errors import LicError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lic.codec.weights import Weights
+
+DEFAULT_WEIGHTS = "small-1"
+DEFAULT_QUALITY = 50.0
+MAX_PIXELS = 2**28
+
+__all__ = [
+    "DEFAULT_QUALITY",
+    "DEFAULT_WEIGHTS",
+    "MAX_PIXELS",
+    "Container",
+    "Header",
+    "LicError",
+    "decode",
+    "encode",
+    "read_container",
+]
+
+
+def encode(
+    pixels: NDArray[np.uint8],
+    quality: float = DEFAULT_QUALITY,
+    weights: str | Weights = DEFAULT_WEIGHTS,
+) -> bytes:
+    """Compress a picture.
+
+    Parameters
+    ----------
+    pixels
+        (height, width, 3), RGB, uint8.
+    quality
+        0 (smallest file) to 100 (best picture); steps of 0.01 count.
+    weights
+        An installed weights' id, or weights loaded by `lic.codec.weights.load_weights`.
+
+    Raises
+    ------
+    LicError
+        Its subclasses name the cause: unknown weights, unsupported picture.
+    """
+    from lic.codec.coding import encode_picture
+    from lic.codec.weights import resolve
+
+    return encode_picture(pixels, quality, resolve(weights))
+
+
+def decode(
+    data: bytes, weights: str | Weights | None = None, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """Decompress a file's bytes to pixels (height, width, 3), RGB, uint8.
+
+    Parameters
+    ----------
+    data
+        The whole file.
+    weights
+        To use in place of the installed ones of the id that the file names; they must be the
+        same weights.
+    max_pixels
+        Refuse larger pictures before any memory is taken for them.
+
+    Raises
+    ------
+    LicError
+        Its subclasses name the cause: truncated, corrupt, of an unknown version, too large,
+        weights that are not installed.
+    """
+    from lic.codec.coding import decode_picture
+    from lic.codec.weights import resolve
+
+    container = read_container(data, max_pixels)
+    return decode_picture(container, resolve(weights or container.header.weights_id))

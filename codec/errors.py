@@ -1,0 +1,56 @@
+"""Everything that can go wrong with a user's files, as one family of named errors.
+
+Each has the exit code that the command line gives it. A message is one sentence.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LicError(Exception):
+    """Something is wrong with an input; the message says what, in one sentence."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class PictureError(LicError):
+    """A picture cannot be read, or is of a kind that cannot be coded."""
+
+    exit_code = 3
+
+
+class CorruptFileError(LicError):
+    """Not a lic file, or a damaged one."""
+
+    exit_code = 4
+
+
+class TruncatedFileError(CorruptFileError):
+    """The file ends too early."""
+
+    exit_code = 5
+
+
+class UnsupportedVersionError(LicError):
+    """The file has a format version that this program does not know."""
+
+    exit_code = 6
+
+
+class WeightsError(LicError):
+    """The weights are not installed, or are not those that the file was made with."""
+
+    exit_code = 7
+
+
+class LimitError(LicError):
+    """The picture is larger than the limit."""
+
+    exit_code = 8
+
+
+class OutputError(LicError):
+    """The output cannot be written."""
+
+    exit_code = 9

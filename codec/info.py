@@ -1,0 +1,37 @@
+"""What a file says of itself, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lic.codec.container import QUALITY_UNIT, VERSION, Container
+from lic.codec.tiling import TILE_UNIT
+from lic.entropy_coding import CorruptStreamError, stream_lanes
+
+
+def describe(container: Container) -> dict[str, Any]:
+    """Facts of a container, for people and for JSON. Sizes in bytes, ``tile`` in pixels."""
+    header, parts = container.header, container.parts()
+    total = sum(parts.values())
+    return {
+        "format_version": VERSION,
+        "weights": header.weights_id,
+        "weights_digest": header.weights_digest.hex(),
+        "width": header.width,
+        "height": header.height,
+        "quality": header.quality * QUALITY_UNIT,
+        "skip_below": header.skip_below,
+        "tile": header.tile * TILE_UNIT,
+        "tiles": len(header.lengths),
+        "lanes": sorted({_lanes(stream) for stream in container.streams}),
+        "bytes": total,
+        "bpp": 8 * total / (header.width * header.height),
+        "parts": parts,
+    }
+
+
+def _lanes(stream: bytes) -> int:
+    try:
+        return stream_lanes(stream)
+    except CorruptStreamError:
+        return 0

@@ -1,0 +1,81 @@
+"""Picture files to RGB pixels, and back.
+
+The codec knows 8-bit RGB. What other pictures become:
+
+- grayscale and palette pictures are converted to RGB, without loss;
+- an alpha channel that is opaque everywhere is dropped; a transparent picture is refused, since
+  what its pixels should look like without transparency is not ours to guess;
+- 16-bit samples are rounded to 8 bits;
+- other colour spaces (CMYK, YCbCr, Lab) are converted by Pillow;
+- the EXIF orientation is applied to the pixels. Other metadata is not kept.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from lic.codec.errors import PictureError
+
+Pixels = NDArray[np.uint8]
+
+
+def read_picture(path: Path) -> Pixels:
+    """The pixels (height, width, 3) of a picture file, RGB, uint8.
+
+    Raises
+    ------
+    PictureError
+        If the file cannot be read or decoded, or the picture is transparent.
+    """
+    try:
+        with Image.open(path) as image:
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except FileNotFoundError as error:
+        raise PictureError(f"there is no file {path}") from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(f"{path} is not a picture of a known kind") from error
+    # Pillow's decoders raise SyntaxError and ValueError too, for damaged files.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError(f"cannot read the picture {path}: {error}") from error
+
+
+def _to_rgb(image: Image.Image) -> Pixels:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        samples = np.asarray(image).astype(np.int64)
+        if samples.size and (samples.min() < 0 or samples.max() > 65535):
+            raise PictureError("a picture of 32-bit integers cannot be coded")
+        gray = ((samples * 255 + 32767) // 65535).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+    if image.mode == "F":
+        raise PictureError("a picture of floating-point samples cannot be coded")
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        if rgba[:, :, 3].min(initial=255) < 255:
+            raise PictureError(
+                "the picture is transparent, which lic cannot keep: flatten it on a background"
+            )
+        return np.ascontiguousarray(rgba[:, :, :3])
+    return np.array(image.convert("RGB"))
+
+
+_KINDS = {".png": "PNG", ".bmp": "BMP", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF"}
+
+
+def check_picture_path(path: Path) -> str:
+    """The kind of lossless picture file that a path's suffix names; raises PictureError if none."""
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise PictureError(f"cannot write {path}: its suffix must be one of {', '.join(_KINDS)}")
+    return kind
+
+
+def picture_bytes(pixels: Pixels, path: Path) -> bytes:
+    """The bytes of a picture file of the kind that the path's suffix names (PictureError if none)."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, check_picture_path(path))
+    return buffer.getvalue()

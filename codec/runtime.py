@@ -1,0 +1,75 @@
+"""What executes a network: here PyTorch, in float32 for pictures and float64 for probabilities.
+
+The transforms may differ in the last bits between machines: the encoder's choose the symbols, the
+decoder's make the picture. The entropy path decides what the stream means; it runs in float64 on
+the CPU everywhere.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lic.codec.tiling import Region
+from lic.entropy_coding import Decoder, Encoder
+from lic.models.latent_coding import decode_latents, encode_latents
+
+
+class TorchRuntime:
+    """A deployable model, ready to code; see `lic.models.deployable` for its parts."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.path = deepcopy(model.entropy).double()
+        self.latents: int = model.config.latents
+        self.stride: int = model.latent_stride
+        self.halo: int = model.halo
+
+    @torch.inference_mode()
+    def analyse(self, pixels: NDArray[np.uint8], core: Region, quality: float) -> Tensor:
+        """Latents (1, M, h, w) of the core of a padded part (H, W, 3) of a picture.
+
+        ``core`` is in latents, within the part; the rest of the part is its margin.
+        """
+        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+        y = self.model.analysis(x, torch.tensor([quality], dtype=torch.float32))
+        rows, columns = core.slices
+        out: Tensor = y[:, :, rows, columns].contiguous()
+        return out
+
+    def encode(self, y: Tensor, quality: float, skip_below: int) -> bytes:
+        """The stream of a tile's latents (1, M, h, w), h and w multiples of 4."""
+        encoder = Encoder()
+        with torch.inference_mode():
+            z = self.model.hyper_analysis(y, torch.tensor([quality], dtype=torch.float32))
+        exact = torch.tensor([quality], dtype=torch.float64)
+        encode_latents(self.path, self.model.side, y, z, exact, skip_below, encoder)
+        return encoder.finish()
+
+    def decode(
+        self, stream: bytes, shape: tuple[int, int], quality: float, skip_below: int
+    ) -> Tensor:
+        """Latents (1, M, 4h, 4w), float32, of a tile's stream; ``shape`` (h, w) is z's.
+
+        Raises
+        ------
+        lic.entropy_coding.CorruptStreamError
+            If the stream is damaged.
+        """
+        exact = torch.tensor([quality], dtype=torch.float64)
+        decoder = Decoder(stream)
+        y = decode_latents(self.path, self.model.side, shape, exact, skip_below, decoder)
+        return y.float()
+
+    @torch.inference_mode()
+    def synthesise(self, y: Tensor, core: Region, quality: float) -> NDArray[np.uint8]:
+        """Pixels (16h, 16w, 3) of the core of latents (1, M, H, W); ``core`` in latents."""
+        x = self.model.synthesis(y, torch.tensor([quality], dtype=torch.float32))
+        rows, columns = core.scaled_up(self.stride).slices
+        pixels = (x[0, :, rows, columns] * 255).round().clamp(0, 255).to(torch.uint8)
+        return np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())

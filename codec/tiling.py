@@ -1,0 +1,87 @@
+"""How a picture is cut into tiles, and what each part of the codec sees around a tile.
+
+Each tile has its own stream. The transforms see a margin (halo) around the tile as wide as their
+receptive field, so that the pieces fit as if the picture had been transformed whole: there are no
+seams, and the overlap costs time but not a bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+TILE_UNIT = 64
+DEFAULT_TILE = 1024
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle; all four in the same unit (pixels or latents), ends exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rows and of the columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def scaled_down(self, factor: int) -> Region:
+        """The same rectangle in units ``factor`` times as large, which must divide it."""
+        return Region(*(v // factor for v in (self.top, self.left, self.bottom, self.right)))
+
+    def scaled_up(self, factor: int) -> Region:
+        """The same rectangle in units ``factor`` times as small."""
+        return Region(*(v * factor for v in (self.top, self.left, self.bottom, self.right)))
+
+    def grown(self, margin: int, height: int, width: int) -> Region:
+        """With a margin on all sides, within a plane of the given size."""
+        return Region(
+            max(self.top - margin, 0),
+            max(self.left - margin, 0),
+            min(self.bottom + margin, height),
+            min(self.right + margin, width),
+        )
+
+    def within(self, outer: Region) -> Region:
+        """The same rectangle in the coordinates of one that contains it."""
+        return Region(
+            self.top - outer.top,
+            self.left - outer.left,
+            self.bottom - outer.top,
+            self.right - outer.left,
+        )
+
+
+def padded(size: int) -> int:
+    """A side rounded up to whole units of 64 pixels, the step of the side information."""
+    return -(-size // TILE_UNIT) * TILE_UNIT
+
+
+def tile_count(width: int, height: int, tile: int) -> int:
+    """How many tiles of side ``tile`` pixels cover a picture."""
+    return -(-width // tile) * -(-height // tile)
+
+
+def tiles(width: int, height: int, tile: int) -> Iterator[Region]:
+    """The tiles of the padded picture, row by row, in pixels; all bounds are multiples of 64."""
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            yield Region(
+                top,
+                left,
+                min(top + tile, padded(height)),
+                min(left + tile, padded(width)),
+            )

@@ -1,0 +1,1 @@
+"""Rate-distortion evaluation: real files, fresh decoders, published anchors."""

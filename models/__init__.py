@@ -1,0 +1,20 @@
+"""Networks as torch modules: layers, transforms, entropy models, and the registry of them all."""
+
+from lic.models import deployable as deployable  # registers the family
+from lic.models.registry import (
+    PRESETS,
+    UnknownModelError,
+    create_model,
+    create_preset,
+    full_config,
+    model_names,
+)
+
+__all__ = [
+    "PRESETS",
+    "UnknownModelError",
+    "create_model",
+    "create_preset",
+    "full_config",
+    "model_names",
+]

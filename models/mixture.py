@@ -1,0 +1,104 @@
+"""Gaussian mixtures of the latents: raw network outputs to parameters, likelihoods and integers.
+
+A latent is quantized on the grid of its predicted centre c: the symbol is round(y - c), decoded as
+c + symbol. The mixture describes the symbol: its first component sits at 0, the others at offsets.
+Everything is in units of the quantization step. Training uses `likelihood`; coding uses
+`to_integers`, which lands on the grid that `lic.entropy_coding` defines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from lic.entropy_coding import LOGIT_UNIT, MEAN_UNIT, SCALES, MixtureParameters, scale_index
+from lic.models.layers import lower_bound
+
+_LOG_SCALE_MIN = float(np.log(SCALES[0]))
+_LOG_SCALE_MAX = float(np.log(SCALES[-1]))
+_INV_SQRT2 = 0.5**0.5
+
+
+def outputs_per_latent(components: int) -> int:
+    """How many raw outputs a latent needs: centre and scale, then offset, scale, logit each."""
+    return 2 + 3 * (components - 1)
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Parameters of a step's latents, in quantization steps; K components.
+
+    ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
+    component's offset and logit being zero.
+    """
+
+    centre: Tensor
+    offsets: Tensor
+    log_scales: Tensor
+    logits: Tensor
+
+    @classmethod
+    def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
+        """Split raw outputs (B, outputs, M, h, w); ``log_gain`` (B, M, 1, 1) maps to steps.
+
+        The network speaks in the latents' own units, so that what it says hardly depends on the
+        quality; the gain turns it into quantization steps.
+        """
+        components = (raw.shape[1] - 2) // 3 + 1
+        gain = log_gain.exp()
+        centre = raw[:, 0] * gain
+        first = torch.zeros_like(raw[:, :1])
+        scales, offsets, logits = raw[:, 1 : 1 + components], first, first
+        if components > 1:
+            tail = raw[:, 1 + components :]
+            offsets = torch.cat((first, tail[:, : components - 1]), dim=1)
+            logits = torch.cat((first, tail[:, components - 1 :]), dim=1)
+        log_scales = lower_bound(scales + log_gain.unsqueeze(1), _LOG_SCALE_MIN)
+        return cls(
+            centre,
+            offsets * gain.unsqueeze(1),
+            log_scales.clamp(max=_LOG_SCALE_MAX),
+            logits,
+        )
+
+    def likelihood(self, residual: Tensor) -> Tensor:
+        """P of the unit interval around y - centre (B, M, h, w), at least 1e-9."""
+        distance = (residual.unsqueeze(1) - self.offsets).abs()
+        inverse = torch.exp(-self.log_scales) * _INV_SQRT2
+        # By symmetry both terms are taken on the upper tail, where erfc is precise.
+        mass = 0.5 * (
+            torch.erfc((distance - 0.5) * inverse) - torch.erfc((distance + 0.5) * inverse)
+        )
+        if mass.shape[1] > 1:
+            mass = (mass * F.softmax(self.logits, dim=1)).sum(1)
+        else:
+            mass = mass.squeeze(1)
+        return lower_bound(mass, 1e-9)
+
+    def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
+        """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).
+
+        Returns
+        -------
+        The centres in units of MEAN_UNIT quantization steps, and the mixtures of the symbols.
+        Decoders depend on these integers: compute the mixture in float64 on the CPU.
+        """
+
+        def flat(values: Tensor) -> NDArray[np.float64]:
+            return values[0].double().flatten(-3).numpy()
+
+        centre = np.rint(flat(self.centre) / MEAN_UNIT).astype(np.int64)
+        logits = flat(self.logits)
+        logits = 127 + np.rint((logits - logits.max(axis=0)) / LOGIT_UNIT)
+        means = np.clip(np.rint(flat(self.offsets) / MEAN_UNIT), -32768, 32767)
+        parameters = MixtureParameters(
+            logits=np.clip(logits, -128, 127).astype(np.int8),
+            means=means.astype(np.int16),
+            scales=scale_index(np.exp(flat(self.log_scales))),
+        )
+        return centre, parameters

@@ -1,0 +1,115 @@
+"""Models and presets by name.
+
+A model class registers itself with `register_model`; a preset is a model's name and its
+configuration. Tests, training and the command line iterate over these tables, so a new model is
+tested and usable by being registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from torch import nn
+
+_MODELS: dict[str, type[nn.Module]] = {}
+_Model = TypeVar("_Model", bound=type[nn.Module])
+
+
+class UnknownModelError(KeyError):
+    """No model or preset has that name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model's name and the configuration values that differ from its class's defaults."""
+
+    model: str
+    config: dict[str, Any]
+    summary: str
+
+
+PRESETS: dict[str, Preset] = {
+    "small": Preset("deployable", {}, "trains on a CPU in two hours"),
+    "tiny": Preset(
+        "deployable",
+        {
+            "width": 32,
+            "latents": 32,
+            "hyper": 16,
+            "hyper_width": 32,
+            "features": 32,
+            "context_width": 32,
+            "analysis_depth": 1,
+            "synthesis_depth": 1,
+        },
+        "for tests",
+    ),
+    "medium": Preset(
+        "deployable",
+        {
+            "width": 192,
+            "latents": 320,
+            "hyper": 128,
+            "hyper_width": 192,
+            "features": 256,
+            "context_width": 256,
+            "analysis_depth": 6,
+            "synthesis_depth": 12,
+            "latent_depth": 2,
+        },
+        "trains on a GPU",
+    ),
+}
+
+
+def register_model(name: str) -> Callable[[_Model], _Model]:
+    """Class decorator: make a model known under ``name``."""
+
+    def register(cls: _Model) -> _Model:
+        _MODELS[name] = cls
+        return cls
+
+    return register
+
+
+def model_names() -> list[str]:
+    """Names of the registered models."""
+    return sorted(_MODELS)
+
+
+def create_model(name: str, config: dict[str, Any]) -> nn.Module:
+    """A new model of the registered class ``name``.
+
+    Raises
+    ------
+    UnknownModelError
+        If no such model is registered, or the configuration has an unknown key.
+    """
+    if name not in _MODELS:
+        raise UnknownModelError(f"no model {name!r}; there are {', '.join(model_names())}")
+    cls: Any = _MODELS[name]
+    try:
+        parsed = cls.config_class(**config)
+    except TypeError as error:
+        raise UnknownModelError(f"model {name!r}: {error}") from error
+    model: nn.Module = cls(parsed)
+    return model
+
+
+def create_preset(name: str) -> nn.Module:
+    """A new model by a preset's name; raises UnknownModelError for an unknown one."""
+    if name not in PRESETS:
+        raise UnknownModelError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    preset = PRESETS[name]
+    return create_model(preset.model, preset.config)
+
+
+def full_config(model: nn.Module) -> dict[str, Any]:
+    """All configuration values of a model, defaults included."""
+    config: Any = model.config
+    return asdict(config)
