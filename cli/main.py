@@ -12,10 +12,10 @@ from typing import Any
 
 import click
 
+from lic.cli.evaluation import evaluate
 from lic.cli.training import train, weights
 from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError
-from lic.training.errors import TrainingError
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -26,7 +26,7 @@ class _Program(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (LicError, TrainingError) as error:
+        except LicError as error:
             click.echo(f"lic: {error}", err=True)
             sys.exit(error.exit_code)
         except MemoryError:
@@ -37,7 +37,7 @@ class _Program(click.Group):
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lic", prog_name="lic", message="%(prog)s %(version)s")
 def main() -> None:
-    """A learned image codec: pictures to small files, and back.
+    r"""A learned image codec: pictures to small files, and back.
 
     \b
     Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
@@ -71,7 +71,9 @@ def _check_output(path: Path, overwrite: bool) -> None:
     show_default=True,
     help="0 (smallest file) to 100 (best picture).",
 )
-@click.option("--weights", default=DEFAULT_WEIGHTS, show_default=True, help="An id of `lic models`.")
+@click.option(
+    "--weights", default=DEFAULT_WEIGHTS, show_default=True, help="An id of `lic models`."
+)
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(source: Path, target: Path, quality: float, weights: str, overwrite: bool) -> None:
     """Compress the picture SOURCE to the file TARGET."""
@@ -122,7 +124,9 @@ def info(source: Path, as_json: bool) -> None:
         click.echo(json.dumps(facts, indent=1))
         return
     for key, value in facts.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        shown = (
+            ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        )
         click.echo(f"{key.replace('_', ' '):>16}  {shown}")
 
 
@@ -140,16 +144,15 @@ def models(as_json: bool) -> None:
         cost = entry["kmac_per_pixel"]
         click.echo(
             f"{name}: {entry['summary']}\n"
-            f"  {entry['parameters'] / 1e6:.2f} M parameters; kMAC/px: encode {cost['encode']:.1f}, "
-            f"decode {cost['decode']:.1f}; BD-rate against VTM on Kodak: "
-            f"{entry['kodak']['bd_rate_vtm']:+.1f} %"
+            f"  {entry['parameters'] / 1e6:.2f} M parameters; "
+            f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px; "
+            f"BD-rate against VTM on Kodak {entry['kodak']['bd_rate_vtm']:+.1f} %"
         )
-        points = zip(
-            *(entry["kodak"][key] for key in ("quality", "bpp", "psnr")), strict=True
-        )
+        points = zip(*(entry["kodak"][key] for key in ("quality", "bpp", "psnr")), strict=True)
         for quality, bpp, psnr in points:
             click.echo(f"  quality {quality:5.1f}: {bpp:.4f} bpp, {psnr:.2f} dB")
 
 
+main.add_command(evaluate)
 main.add_command(train)
 main.add_command(weights)

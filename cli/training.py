@@ -69,7 +69,7 @@ def pack(
     run: Path, weights_id: str, out: Path, summary: str, command: str, data: str, hardware: str
 ) -> None:
     """Turn the training RUN into a weights file and an entry of the manifest."""
-    from lic.codec.packing import pack_run
+    from lic.training.packing import pack_run
 
     notes = {"summary": summary, "command": command, "data": data, "hardware": hardware}
     path = pack_run(run, weights_id, out, notes)

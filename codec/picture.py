@@ -13,15 +13,28 @@ The codec knows 8-bit RGB. What other pictures become:
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lic.codec.errors import PictureError
 
 Pixels = NDArray[np.uint8]
+
+SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+
+def list_pictures(folders: Sequence[Path]) -> list[Path]:
+    """All picture files below the folders, sorted."""
+    return sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
 
 
 def read_picture(path: Path) -> Pixels:
@@ -37,7 +50,7 @@ def read_picture(path: Path) -> Pixels:
             return _to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise PictureError(f"there is no file {path}") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise PictureError(f"{path} is not a picture of a known kind") from error
     # Pillow's decoders raise SyntaxError and ValueError too, for damaged files.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -75,7 +88,7 @@ def check_picture_path(path: Path) -> str:
 
 
 def picture_bytes(pixels: Pixels, path: Path) -> bytes:
-    """The bytes of a picture file of the kind that the path's suffix names (PictureError if none)."""
+    """The bytes of a lossless picture file, of the kind that the path's suffix names."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, check_picture_path(path))
     return buffer.getvalue()

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lic.codec.tiling import Region
+from lic.codec.tiling import TILE_UNIT, Region
 from lic.entropy_coding import Decoder, Encoder
 from lic.models.latent_coding import decode_latents, encode_latents
 
@@ -65,6 +65,16 @@ class TorchRuntime:
         decoder = Decoder(stream)
         y = decode_latents(self.path, self.model.side, shape, exact, skip_below, decoder)
         return y.float()
+
+    @torch.inference_mode()
+    def estimated_bits(self, pixels: NDArray[np.uint8], quality: float) -> float:
+        """Bits of a picture (H, W, 3) by the likelihoods that training minimises, as one tile."""
+        below, right = -pixels.shape[0] % TILE_UNIT, -pixels.shape[1] % TILE_UNIT
+        part = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+        x = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
+        out = self.model(x, torch.tensor([quality], dtype=torch.float32))
+        likelihoods = out["likelihoods"]
+        return -float(likelihoods["y"].log2().sum() + likelihoods["z"].log2().sum())
 
     @torch.inference_mode()
     def synthesise(self, y: Tensor, core: Region, quality: float) -> NDArray[np.uint8]:

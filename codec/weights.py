@@ -50,6 +50,23 @@ def read_manifest() -> dict[str, dict[str, Any]]:
     return dict(entries)
 
 
+def note_points(weights_id: str, results: dict[str, Any]) -> None:
+    """Put measured Kodak points in the manifest's entry of installed weights.
+
+    ``results`` has columns of equal length (quality, bpp, psnr, ...) and BD-rates by anchor.
+    Raises WeightsError or OutputError.
+    """
+    from lic.codec.output import write_file
+
+    manifest = read_manifest()
+    columns = ("quality", "bpp", "psnr", "encode_s", "decode_s")
+    manifest[weights_id]["kodak"] = {
+        **{key: [round(value, 4) for value in results[key]] for key in columns},
+        "bd_rate_vtm": round(results["bd_rate"]["VTM"], 2),
+    }
+    write_file(weights_folder() / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+
+
 def resolve(weights: str | Weights) -> Weights:
     """Weights as they are, or the installed ones of an id (loaded once a process).
 

@@ -1,6 +1,7 @@
 """Networks as torch modules: layers, transforms, entropy models, and the registry of them all."""
 
 from lic.models import deployable as deployable  # registers the family
+from lic.models.base import CodecModel, ModelOutput
 from lic.models.registry import (
     PRESETS,
     UnknownModelError,
@@ -12,6 +13,8 @@ from lic.models.registry import (
 
 __all__ = [
     "PRESETS",
+    "CodecModel",
+    "ModelOutput",
     "UnknownModelError",
     "create_model",
     "create_preset",

@@ -52,9 +52,8 @@ class ContextStep(nn.Module):
         self.outputs = outputs
         self.fuse = nn.Conv2d(features + (latents if step else 0), width, 1)
         self.blocks = nn.Sequential(*(TokenMixing(width, 2, gated=False) for _ in range(depth)))
-        self.heads = nn.ModuleList(
-            nn.Conv2d(width, outputs * latents // STEPS, 1) for _ in range(STEPS)
-        )
+        size = outputs * latents // STEPS
+        self.heads = nn.ModuleList(nn.Conv2d(width, size, 1) for _ in range(STEPS))
 
     def forward(self, features: Tensor, decoded: Tensor) -> Tensor:
         """Raw parameters of this step's latents; ``decoded`` is zero where not yet coded."""

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from lic.models.base import CodecModel, ModelOutput
 from lic.models.context import STEPS, ContextStep, gather_step, scatter_step
 from lic.models.factorized import FactorizedDensity
 from lic.models.layers import QualityGain, round_ste
+from lic.models.linear_start import linear_start
 from lic.models.mixture import Mixture, outputs_per_latent
 from lic.models.registry import register_model
 from lic.models.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
@@ -41,12 +43,9 @@ class DeployableConfig:
     expansion: float = 1.0
     components: int = 3
     levels: int = 8
+    """Quality levels with gains of their own; between them, gains are interpolated."""
     lambda_min: float = 0.0008
     lambda_max: float = 0.15
-
-    def lambda_at(self, quality: Tensor) -> Tensor:
-        """The rate-distortion trade-off of qualities in [0, 1]: log-linear."""
-        return self.lambda_min * (self.lambda_max / self.lambda_min) ** quality
 
 
 class EntropyPath(nn.Module):
@@ -83,12 +82,13 @@ class EntropyPath(nn.Module):
 
 
 @register_model("deployable")
-class Deployable(nn.Module):
+class Deployable(CodecModel):
     """The deployable codec as one module; see this module's docstring."""
 
     config_class = DeployableConfig
     latent_stride = 16
     stride = 64
+    config: DeployableConfig
 
     def __init__(self, config: DeployableConfig) -> None:
         super().__init__()
@@ -97,10 +97,9 @@ class Deployable(nn.Module):
         # depthwise 3x3 at 1/16, one for two of them at 1/8.
         depth = max(config.analysis_depth, config.synthesis_depth)
         self.halo = config.latent_depth + -(-depth // 2)
-        transform = (config.width, config.latents)
-        rest = (config.latent_depth, config.expansion, config.levels)
-        self.analysis = Analysis(*transform, config.analysis_depth, *rest)
-        self.synthesis = Synthesis(*transform, config.synthesis_depth, *rest)
+        sizes = (config.width, config.latents, config.latent_depth, config.levels)
+        self.analysis = Analysis(*sizes, config.analysis_depth, config.expansion)
+        self.synthesis = Synthesis(*sizes, config.synthesis_depth, config.expansion)
         self.hyper_analysis = HyperAnalysis(
             config.latents, config.hyper_width, config.hyper, config.levels
         )
@@ -109,11 +108,22 @@ class Deployable(nn.Module):
         levels = torch.linspace(0, 1, config.levels)
         # The step that balances rate and distortion for a coefficient well above the noise
         # (d/dstep of -log2 step + lambda 255^2 step^2 / 36 is zero): a good place to start from.
-        steps = (18 / (0.6931 * 65025 * config.lambda_at(levels))).sqrt()
+        steps = (18 / (0.6931 * 65025 * self.lambda_at(levels))).sqrt()
         with torch.no_grad():
             self.entropy.latent_gain.log_gain.copy_(-steps.log()[:, None])
 
-    def forward(self, x: Tensor, quality: Tensor) -> dict[str, Tensor | dict[str, Tensor]]:
+    def lambda_at(self, quality: Tensor) -> Tensor:
+        """The rate-distortion trade-off of qualities in [0, 1]: log-linear."""
+        low, high = self.config.lambda_min, self.config.lambda_max
+        return low * (high / low) ** quality
+
+    def initialise(self, crops: Tensor) -> None:
+        """Start as the KLT codec of training crops (N, 3, H, W), uint8, sides multiples of 16."""
+        linear_start(
+            self.analysis, self.synthesis, self.entropy.steps, crops, self.config.components
+        )
+
+    def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """Differentiable pass for training.
 
         Parameters

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,12 +36,10 @@ class FactorizedDensity(nn.Module):
         counts = torch.zeros(levels, channels, 2 * REACH + 2, dtype=torch.int32)
         self.register_buffer("counts", counts, persistent=False)
         scale = _INIT_SCALE ** (1 / (len(_WIDTHS) - 1))
-        for i, (n_in, n_out) in enumerate(zip(_WIDTHS[:-1], _WIDTHS[1:], strict=True)):
+        for i, (n_in, n_out) in enumerate(pairwise(_WIDTHS)):
             start = math.log(math.expm1(1 / scale / n_out))
             shape = (levels, channels, n_out)
-            self.register_parameter(
-                f"matrix{i}", nn.Parameter(torch.full((*shape, n_in), start))
-            )
+            self.register_parameter(f"matrix{i}", nn.Parameter(torch.full((*shape, n_in), start)))
             self.register_parameter(f"bias{i}", nn.Parameter(torch.rand(*shape, 1) - 0.5))
             if i < len(_WIDTHS) - 2:
                 self.register_parameter(f"factor{i}", nn.Parameter(torch.zeros(*shape, 1)))

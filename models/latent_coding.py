@@ -27,7 +27,8 @@ _LIMIT = 2**31 - 1
 
 
 def _channel_index(channels: int, places: int) -> Symbols:
-    return np.repeat(np.arange(channels, dtype=np.int32), places)
+    index: Symbols = np.repeat(np.arange(channels, dtype=np.int32), places)
+    return index
 
 
 def _code_latents(
@@ -86,7 +87,7 @@ def encode_latents(
     ) -> Symbols:
         target = gather_step(scaled, step)[0].flatten().numpy()
         rounded = np.rint(target[coded] - centre[coded])
-        symbols = np.clip(rounded, -_LIMIT, _LIMIT).astype(np.int32)
+        symbols: Symbols = np.clip(rounded, -_LIMIT, _LIMIT).astype(np.int32)
         encoder.put_mixture(symbols, parameters.select(coded))
         return symbols
 

@@ -33,7 +33,7 @@ def lower_bound(x: Tensor, bound: float) -> Tensor:
 
     After Balle et al. 2018 (arXiv 1802.01436), section 6.1.
     """
-    result: Tensor = _LowerBound.apply(x, bound)
+    result: Tensor = _LowerBound.apply(x, bound)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-from torch import nn
+from lic.models.base import CodecModel
 
-_MODELS: dict[str, type[nn.Module]] = {}
-_Model = TypeVar("_Model", bound=type[nn.Module])
+_MODELS: dict[str, type[CodecModel]] = {}
+_Model = TypeVar("_Model", bound=type[CodecModel])
 
 
 class UnknownModelError(KeyError):
@@ -82,7 +82,7 @@ def model_names() -> list[str]:
     return sorted(_MODELS)
 
 
-def create_model(name: str, config: dict[str, Any]) -> nn.Module:
+def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     """A new model of the registered class ``name``.
 
     Raises
@@ -97,11 +97,11 @@ def create_model(name: str, config: dict[str, Any]) -> nn.Module:
         parsed = cls.config_class(**config)
     except TypeError as error:
         raise UnknownModelError(f"model {name!r}: {error}") from error
-    model: nn.Module = cls(parsed)
+    model: CodecModel = cls(parsed)
     return model
 
 
-def create_preset(name: str) -> nn.Module:
+def create_preset(name: str) -> CodecModel:
     """A new model by a preset's name; raises UnknownModelError for an unknown one."""
     if name not in PRESETS:
         raise UnknownModelError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
@@ -109,7 +109,6 @@ def create_preset(name: str) -> nn.Module:
     return create_model(preset.model, preset.config)
 
 
-def full_config(model: nn.Module) -> dict[str, Any]:
+def full_config(model: CodecModel) -> dict[str, Any]:
     """All configuration values of a model, defaults included."""
-    config: Any = model.config
-    return asdict(config)
+    return asdict(model.config)

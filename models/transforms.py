@@ -25,7 +25,7 @@ class Analysis(nn.Module):
     """Picture (B, 3, H, W) in 0..1, H and W multiples of 16, to latents (B, M, H/16, W/16)."""
 
     def __init__(
-        self, width: int, latents: int, depth: int, latent_depth: int, expansion: float, levels: int
+        self, width: int, latents: int, latent_depth: int, levels: int, depth: int, expansion: float
     ) -> None:
         super().__init__()
         self.stem = Down(3, width, 8)
@@ -45,7 +45,7 @@ class Synthesis(nn.Module):
     """Latents (B, M, h, w) to a picture (B, 3, 16h, 16w) in 0..1 (not clamped)."""
 
     def __init__(
-        self, width: int, latents: int, depth: int, latent_depth: int, expansion: float, levels: int
+        self, width: int, latents: int, latent_depth: int, levels: int, depth: int, expansion: float
     ) -> None:
         super().__init__()
         self.latent_blocks = _blocks(latent_depth, latents, expansion)

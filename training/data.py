@@ -12,23 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
+from lic.codec.errors import PictureError
+from lic.codec.picture import list_pictures, read_picture
 from lic.training.errors import TrainingError
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 _log = logging.getLogger(__name__)
-
-
-def list_pictures(folders: Sequence[Path]) -> list[Path]:
-    """All picture files below the folders, sorted."""
-    return sorted(
-        path
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-    )
 
 
 class CropDataset:
@@ -55,10 +45,9 @@ class CropDataset:
             if pixels >= max_pixels:
                 break
             try:
-                with Image.open(path) as image:
-                    picture = np.array(image.convert("RGB"))
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
-                _log.warning("skipped %s: %s", path, error)
+                picture = read_picture(path)
+            except PictureError as error:
+                _log.warning("skipped: %s", error)
                 continue
             if min(picture.shape[:2]) < min_side:
                 _log.warning("skipped %s: smaller than %d pixels", path, min_side)

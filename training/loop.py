@@ -19,13 +19,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from lic.models import create_model, full_config
+from lic.models import CodecModel, ModelOutput, create_model, full_config
 from lic.training.data import CropDataset
 from lic.training.errors import TrainingError
-from lic.training.linear_start import linear_start
 
-
-CHECKPOINT = CHECKPOINT
+CHECKPOINT = "last.pt"
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class TrainingState:
 
 
 def rate_distortion_loss(
-    out: dict[str, Any], x: Tensor, trade_off: Tensor
+    out: ModelOutput, x: Tensor, trade_off: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, mean bpp and mean squared error (x in 0..1) of a batch at trade-offs (B,).
 
@@ -82,8 +80,8 @@ def rate_distortion_loss(
     gradient.
     """
     pixels = x.shape[-1] * x.shape[-2]
-    bits = sum(-p.float().log2().flatten(1).sum(1) for p in out["likelihoods"].values())
-    bpp = bits / pixels
+    likelihoods = (out["likelihoods"]["y"], out["likelihoods"]["z"])
+    bpp = sum((-p.float().log2().flatten(1).sum(1) for p in likelihoods), x.new_zeros(())) / pixels
     mse = (out["x_hat"].float() - x).square().flatten(1).mean(1)
     loss = ((bpp + trade_off * 255**2 * mse) / trade_off.sqrt()).mean()
     return loss, bpp.mean().detach(), mse.mean().detach()
@@ -145,10 +143,11 @@ class Trainer:
         self.dataset = dataset
         self.out = out
         self.device = device
-        self.model: Any = create_model(model_name, model_config)
+        self.model: CodecModel = create_model(model_name, model_config)
         if config.linear_start:
-            linear_start(self.model, _start_crops(dataset))
-        self.model.to(device, memory_format=torch.channels_last)
+            self.model.initialise(dataset.batch(256, 64))
+        self.model.to(device)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if dist.is_initialized():  # each process saw other crops: all begin as the first one
             for tensor in self.model.state_dict().values():
                 dist.broadcast(tensor, 0)
@@ -167,6 +166,8 @@ class Trainer:
         self.gradients = _Gradients(decayed + others)
         self.progress = TrainingState()
         self._norm = math.inf
+        # How much of the budget is spent, as all processes agree: they must stop together.
+        self._fraction = 0.0
         # After the shared start: each process draws its own noise and qualities.
         torch.manual_seed(config.seed + 1 + int(os.environ.get("RANK", "0")))
 
@@ -213,8 +214,9 @@ class Trainer:
         leads = int(os.environ.get("RANK", "0")) == 0
         last = saved = time.monotonic()
         bad = 0
-        while (fraction := progress.fraction(config)) < 1:
-            good = self._step(fraction)
+        self._fraction = progress.fraction(config)
+        while self._fraction < 1:
+            good = self._step(progress.fraction(config))
             now = time.monotonic()
             progress.seconds += now - last
             last = now
@@ -246,12 +248,13 @@ class Trainer:
         quality = (strata + torch.rand(batch, device=self.device)) / batch
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_has_bf16(self.device)):
             out = self.model(x, quality)
-        trade_off = self.model.config.lambda_at(quality)
+        trade_off = self.model.lambda_at(quality)
         loss, bpp, mse = rate_distortion_loss(out, x, trade_off)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         scalars = [loss.item(), bpp.item(), mse.item(), fraction]
         mean_loss, mean_bpp, mean_mse, fraction = self.gradients.average(scalars)
+        self._fraction = fraction
         norm = nn.utils.clip_grad_norm_(self.gradients.parameters, config.clip).item()
         progress.step += 1
         settled = progress.step > config.warmup
@@ -279,13 +282,7 @@ class Trainer:
         setattr(self.progress, name, new)
 
 
-def _start_crops(dataset: CropDataset) -> Tensor:
-    return dataset.batch(256, 64)
-
-
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.backends.cpu.get_cpu_capability() in {"AVX512", "AMX"}) and (
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

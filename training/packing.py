@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 
-from lic.codec.errors import WeightsError
 from lic.codec.output import write_file
 from lic.codec.weights import MANIFEST, save_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
-
-CHECKPOINT = "last.pt"
+from lic.training.errors import TrainingError
+from lic.training.loop import CHECKPOINT
 
 NO_POINTS: dict[str, Any] = {"quality": [], "bpp": [], "psnr": [], "bd_rate_vtm": None}
 
@@ -27,17 +26,17 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
 
     Raises
     ------
-    WeightsError
+    TrainingError
         If the run has no readable checkpoint, or the id is in the manifest already.
     """
     path = out / MANIFEST
     manifest = json.loads(path.read_text()) if path.exists() else {}
     if weights_id in manifest:
-        raise WeightsError(f"the id {weights_id!r} is taken: ids are permanent")
+        raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
     try:
         state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError) as error:
-        raise WeightsError(f"{run} holds no readable checkpoint: {error}") from error
+        raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
     name, config = state["model_name"], state["model_config"]
     target = out / f"{weights_id}.safetensors"
     digest = save_weights(target, name, config, state["ema"])
