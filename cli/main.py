@@ -141,16 +141,15 @@ def models(as_json: bool) -> None:
         click.echo(json.dumps(manifest, indent=1))
         return
     for name, entry in manifest.items():
-        cost = entry["kmac_per_pixel"]
+        cost, kodak = entry["kmac_per_pixel"], entry["kodak"]
         click.echo(
-            f"{name}: {entry['summary']}\n"
-            f"  {entry['parameters'] / 1e6:.2f} M parameters; "
-            f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px; "
-            f"BD-rate against VTM on Kodak {entry['kodak']['bd_rate_vtm']:+.1f} %"
+            f"{name}: {entry['summary']}\n  {entry['parameters'] / 1e6:.2f} M parameters; "
+            f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px"
         )
-        points = zip(*(entry["kodak"][key] for key in ("quality", "bpp", "psnr")), strict=True)
-        for quality, bpp, psnr in points:
-            click.echo(f"  quality {quality:5.1f}: {bpp:.4f} bpp, {psnr:.2f} dB")
+        if kodak:
+            click.echo(f"  on Kodak: BD-rate {kodak['bd_rate_vtm']:+.1f} % against VTM")
+            for row in zip(kodak["quality"], kodak["bpp"], kodak["psnr"], strict=True):
+                click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
 
 
 main.add_command(evaluate)

@@ -254,9 +254,9 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         scalars = [loss.item(), bpp.item(), mse.item(), fraction]
         mean_loss, mean_bpp, mean_mse, fraction = self.gradients.average(scalars)
-        self._fraction = fraction
         norm = nn.utils.clip_grad_norm_(self.gradients.parameters, config.clip).item()
         progress.step += 1
+        self._fraction = progress.fraction(config) if config.steps else fraction
         settled = progress.step > config.warmup
         if not math.isfinite(norm) or (settled and norm > 20 * self._norm):
             progress.skipped += 1

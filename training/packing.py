@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,14 +14,11 @@ from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.errors import TrainingError
 from lic.training.loop import CHECKPOINT
 
-NO_POINTS: dict[str, Any] = {"quality": [], "bpp": [], "psnr": [], "bd_rate_vtm": None}
-
-
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
     """Write ``out``/ID.safetensors from the run's averaged weights, and its manifest entry.
 
     ``notes`` (summary, command, data, hardware) go to the manifest as they are; measured points
-    are added by `lic eval --manifest`.
+    are added by ``lic eval --manifest``.
 
     Raises
     ------
@@ -51,7 +47,7 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
         "training": state["training"],
         "steps": state["progress"]["step"],
         "minutes": round(state["progress"]["seconds"] / 60, 1),
-        "kodak": NO_POINTS,
+        "kodak": {},
     }
     write_file(path, (json.dumps(manifest, indent=1) + "\n").encode())
     return target

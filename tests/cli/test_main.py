@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from lic.cli.main import main
+from lic.codec.errors import LicError
+from lic.codec.picture import read_picture
+from lic.evaluation.metrics import psnr
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def lic(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    Image.fromarray(read_picture(DATA / "budgie.png")[200:300, 100:270]).save(path)
+    return path
+
+
+def test_a_picture_goes_to_a_file_and_back(picture: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "out.bin", tmp_path / "out.png"
+    assert lic("encode", picture, file, "-q", 70).exit_code == 0
+    assert lic("decode", file, out).exit_code == 0
+    assert psnr(read_picture(picture), read_picture(out)) > 25
+    assert file.stat().st_size < 0.2 * picture.stat().st_size
+
+
+def test_info_tells_what_the_header_says(picture: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out.bin"
+    lic("encode", picture, file, "-q", 12.5)
+    facts = json.loads(lic("info", file, "--json").output)
+    assert (facts["width"], facts["height"], facts["quality"]) == (170, 100, 12.5)
+    assert sum(facts["parts"].values()) == facts["bytes"] == file.stat().st_size
+    assert facts["bpp"] == pytest.approx(8 * facts["bytes"] / 17000)
+    shown = lic("info", file).output
+    assert "170" in shown
+    assert "header" in shown
+
+
+def test_models_lists_the_installed_weights() -> None:
+    listed = json.loads(lic("models", "--json").output)
+    assert listed
+    shown = lic("models").output
+    for name in listed:
+        assert name in shown
+
+
+def _errors() -> list[type[LicError]]:
+    import lic.training.errors  # noqa: F401
+
+    found, queue = [], [LicError]
+    while queue:
+        kind = queue.pop()
+        found.append(kind)
+        queue += kind.__subclasses__()
+    return found
+
+
+def test_exit_codes_are_distinct() -> None:
+    codes = [kind.exit_code for kind in _errors()]
+    assert len(set(codes)) == len(codes)
+    assert not {0, 2} & set(codes)  # success, and click's usage errors
+
+
+def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: Path) -> None:
+    file, out = tmp_path / "out.bin", tmp_path / "out.png"
+    lic("encode", picture, file)
+    good = file.read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    version = bytearray(good)
+    version[4] = 99
+    cases: list[tuple[int, tuple[object, ...], bytes | None]] = [
+        (3, ("encode", tmp_path / "none.png", file), None),
+        (3, ("encode", DATA / "README.md", file), None),
+        (3, ("decode", file, tmp_path / "out.jpg"), good),
+        (3, ("decode", tmp_path / "none.bin", out), None),
+        (4, ("decode", picture, out), None),
+        (4, ("decode", file, out), bytes(flipped)),
+        (5, ("decode", file, out), good[:-10]),
+        (5, ("decode", file, out), b""),
+        (6, ("decode", file, out), bytes(version)),
+        (7, ("encode", picture, file, "--weights", "nope"), None),
+        (8, ("decode", file, out, "--max-pixels", 100), good),
+        (9, ("encode", picture, tmp_path / "no" / "out.bin"), None),
+        (9, ("encode", picture, file, "--no-overwrite"), None),
+        (2, ("encode", picture, file, "-q", 101), None),
+        (10, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
+    ]
+    for code, arguments, content in cases:
+        if content is not None:
+            file.write_bytes(content)
+        result = lic(*arguments)
+        assert result.exit_code == code, arguments
+        assert "Traceback" not in result.output
+        if code != 2:
+            assert result.output.startswith("lic: ")
+            assert len(result.output.splitlines()) == 1
+        assert not out.exists()
+
+
+def test_help_and_models_do_not_load_torch() -> None:
+    check = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from lic.cli.main import main\n"
+        "for words in (['--help'], ['encode', '--help'], ['models'], ['--version']):\n"
+        "    assert CliRunner().invoke(main, words).exit_code == 0, words\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_coding_and_training_load_neither_compressai_nor_constriction(tmp_path: Path) -> None:
+    check = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from lic import codec\n"
+        "import lic.training.run\n"
+        "codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8)))\n"
+        "loaded = {'compressai', 'constriction', 'pandas', 'scipy', 'matplotlib'}\n"
+        "assert not loaded & set(sys.modules), loaded & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8)).save(tmp_path / "a.png")
+    run, out = tmp_path / "run", tmp_path / "weights"
+    out.mkdir()
+    words = ("train", tmp_path, "--preset", "tiny", "--out", run, "--steps", 2, "--batch", 1)
+    assert lic(*words).exit_code == 0
+    assert lic("weights", "pack", run, "--id", "mine-1", "--out", out).exit_code == 0
+    assert (out / "mine-1.safetensors").stat().st_size > 1000
+
+
+def test_eval_measures_real_files(tmp_path: Path, picture: Path) -> None:
+    report = tmp_path / "report.json"
+    result = lic("eval", tmp_path, "--quality", "10,50,70,90", "--out", report)
+    assert result.exit_code == 0, result.output
+    measured = json.loads(report.read_text())
+    assert measured["bpp"] == sorted(measured["bpp"])
+    assert measured["psnr"] == sorted(measured["psnr"])
+    for real, estimated in zip(measured["bpp"], measured["estimated_bpp"], strict=True):
+        assert real == pytest.approx(estimated, rel=0.01, abs=8 * 60 / 17000)

@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lic import codec
+from lic.codec.coding import encode_picture
+from lic.codec.container import Container, read_container
+from lic.codec.errors import CorruptFileError, LimitError, PictureError, WeightsError
+from lic.codec.weights import Weights
+
+LIMIT = 2**28
+Pixels = NDArray[np.uint8]
+
+
+def mse(a: Pixels, b: Pixels) -> float:
+    return float(np.square(a.astype(float) - b).mean())
+
+
+def latents(data: bytes, weights: Weights, order: int = 1) -> list[torch.Tensor]:
+    """Every tile's decoded latents, decoded first to last (order 1) or last to first (-1)."""
+    container = read_container(data, LIMIT)
+    header = container.header
+    shape = (2, 2)
+    indexed = list(enumerate(container.streams))[::order]
+    found = {
+        i: weights.runtime.decode(s, shape, header.quality / 10000, header.skip_below)
+        for i, s in indexed
+    }
+    return [found[i] for i in sorted(found)]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (17, 23), (64, 64), (130, 257)])
+def test_any_size_decodes_to_exactly_its_size(
+    size: tuple[int, int], tiny_weights: Weights, budgie: Pixels
+) -> None:
+    pixels = budgie[: size[0], : size[1]]
+    decoded = codec.decode(codec.encode(pixels, 80, tiny_weights), tiny_weights)
+    assert decoded.shape == pixels.shape
+    assert decoded.dtype == np.uint8
+
+
+def test_quality_trades_bytes_for_distortion(tiny_weights: Weights, budgie: Pixels) -> None:
+    pixels = budgie[100:292, 100:292]
+    files = [codec.encode(pixels, q, tiny_weights) for q in (0, 33.3, 66.6, 100)]
+    errors = [mse(codec.decode(data, tiny_weights), pixels) for data in files]
+    assert [len(f) for f in files] == sorted(len(f) for f in files)
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_the_files_bits_agree_with_the_estimate(tiny_weights: Weights, budgie: Pixels) -> None:
+    for quality in (20, 90):
+        bits = 8 * len(codec.encode(budgie, quality, tiny_weights))
+        overhead = 8 * 48
+        estimate = tiny_weights.runtime.estimated_bits(budgie, quality / 100)
+        assert abs(bits - overhead - estimate) < 0.01 * estimate + overhead
+
+
+def test_tiles_leave_no_seams(tiny_weights: Weights, budgie: Pixels) -> None:
+    """Tiled, the transforms give what they give on the whole picture, up to float rounding."""
+    pixels = budgie[:256, :320]
+    # Every latent is coded on the same grid only if its parameters agree, so compare transforms.
+    whole = codec.decode(encode_picture(pixels, 100, tiny_weights, tile=1024), tiny_weights)
+    tiled = codec.decode(encode_picture(pixels, 100, tiny_weights, tile=128), tiny_weights)
+    rows = np.abs(whole.astype(int) - tiled).mean(axis=(1, 2))
+    assert mse(tiled, pixels) < 1.05 * mse(whole, pixels)
+    assert rows[126:130].mean() < 2 * rows.mean() + 0.5
+
+
+def test_transforms_of_a_tile_with_its_margin_equal_those_of_the_whole(
+    tiny_weights: Weights, budgie: Pixels
+) -> None:
+    from lic.codec.coding import _part
+    from lic.codec.tiling import Region
+
+    pixels = budgie[:256, :320]
+    runtime = tiny_weights.runtime
+    whole = runtime.analyse(pixels, Region(0, 0, 16, 20), 0.5)
+    region = Region(128, 64, 256, 192)
+    part, core = _part(pixels, region, runtime.halo * runtime.stride)
+    assert part.shape[0] < 256  # a part, not the whole
+    tile = runtime.analyse(part, core.scaled_down(runtime.stride), 0.5)
+    torch.testing.assert_close(tile, whole[:, :, 8:16, 4:12], rtol=1e-4, atol=1e-4)
+
+
+def test_tiles_decode_alike_in_any_order_and_number_of_threads(
+    tiny_weights: Weights, budgie: Pixels
+) -> None:
+    data = encode_picture(budgie[:256, :256], 70, tiny_weights, tile=128)
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        first = latents(data, tiny_weights)
+        torch.set_num_threads(2)
+        second = latents(data, tiny_weights, order=-1)
+    finally:
+        torch.set_num_threads(threads)
+    assert len(first) == 4
+    for a, b in zip(first, second, strict=True):
+        assert torch.equal(a, b)
+
+
+def _digest_of_latents(data: bytes, quality_weights: tuple[str, str]) -> str:
+    from pathlib import Path
+
+    from lic.codec.weights import load_weights
+
+    weights = load_weights(Path(quality_weights[0]), quality_weights[1])
+    joined = torch.cat([t.flatten() for t in latents(data, weights)])
+    return hashlib.sha256(joined.numpy().tobytes()).hexdigest()
+
+
+def test_a_fresh_process_decodes_the_same_symbols(
+    tiny_weights: Weights, tiny_path: str, budgie: Pixels
+) -> None:
+    data = encode_picture(budgie[:128, :128], 70, tiny_weights)
+    arguments = (data, (tiny_path, "tiny"))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_digest_of_latents, arguments) == _digest_of_latents(*arguments)
+
+
+def test_a_damaged_stream_with_good_checksums_is_corrupt(
+    tiny_weights: Weights, budgie: Pixels
+) -> None:
+    container = read_container(codec.encode(budgie[:64, :64], 50, tiny_weights), LIMIT)
+    stream = bytearray(container.streams[0])
+    for place in range(0, len(stream), 7):
+        stream[place] ^= 0x10
+        forged = Container(container.header, (bytes(stream),)).to_bytes()
+        with pytest.raises(CorruptFileError):
+            codec.decode(forged, tiny_weights)
+        stream[place] ^= 0x10
+
+
+def test_a_forged_quality_is_corrupt(tiny_weights: Weights, budgie: Pixels) -> None:
+    container = read_container(codec.encode(budgie[:64, :64], 50, tiny_weights), LIMIT)
+    forged = replace(container, header=replace(container.header, quality=6000))
+    with pytest.raises(CorruptFileError):
+        codec.decode(forged.to_bytes(), tiny_weights)
+
+
+def test_other_weights_than_the_files_are_refused(tiny_weights: Weights, budgie: Pixels) -> None:
+    data = codec.encode(budgie[:64, :64], 50, tiny_weights)
+    with pytest.raises(WeightsError, match="not installed"):
+        codec.decode(data)
+    other = replace(tiny_weights, digest=b"1234")
+    with pytest.raises(WeightsError, match="other weights"):
+        codec.decode(data, other)
+
+
+def test_the_limit_holds_before_decoding(tiny_weights: Weights, budgie: Pixels) -> None:
+    data = codec.encode(budgie[:64, :64], 50, tiny_weights)
+    with pytest.raises(LimitError):
+        codec.decode(data, tiny_weights, max_pixels=64 * 64 - 1)
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_arrays_that_are_no_rgb_pictures_are_refused(
+    pixels: NDArray[np.generic], tiny_weights: Weights
+) -> None:
+    with pytest.raises(PictureError, match="must be an array"):
+        codec.encode(pixels, 50, tiny_weights)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("quality", [-0.1, 100.1, float("nan")])
+def test_a_quality_out_of_range_is_refused(
+    quality: float, tiny_weights: Weights, budgie: Pixels
+) -> None:
+    with pytest.raises(PictureError, match="quality"):
+        codec.encode(budgie, quality, tiny_weights)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lic.codec.errors import PictureError
+from lic.codec.picture import check_picture_path, list_pictures, picture_bytes, read_picture
+
+COLOURS = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+
+
+def saved(image: Image.Image, folder: Path, name: str = "picture.png", **options: object) -> Path:
+    path = folder / name
+    image.save(path, **options)
+    return path
+
+
+def test_rgb_comes_back_as_it_is(tmp_path: Path) -> None:
+    assert np.array_equal(read_picture(saved(Image.fromarray(COLOURS), tmp_path)), COLOURS)
+
+
+def test_grayscale_becomes_equal_channels(tmp_path: Path) -> None:
+    gray = COLOURS[:, :, 0]
+    pixels = read_picture(saved(Image.fromarray(gray), tmp_path))
+    assert np.array_equal(pixels, np.repeat(gray[:, :, None], 3, axis=2))
+
+
+def test_a_palette_is_looked_up(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOURS).quantize(8)
+    expected = np.asarray(image.convert("RGB"))
+    assert np.array_equal(read_picture(saved(image, tmp_path)), expected)
+
+
+def test_opaque_alpha_is_dropped(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOURS)
+    image.putalpha(255)
+    assert np.array_equal(read_picture(saved(image, tmp_path)), COLOURS)
+
+
+def test_transparency_is_refused(tmp_path: Path) -> None:
+    image = Image.fromarray(COLOURS)
+    image.putalpha(254)
+    with pytest.raises(PictureError, match="transparent"):
+        read_picture(saved(image, tmp_path))
+
+
+def test_16_bit_samples_are_rounded_to_8_bits(tmp_path: Path) -> None:
+    samples = np.array([[0, 128, 129, 257, 65535]], dtype=np.uint16)
+    pixels = read_picture(saved(Image.fromarray(samples), tmp_path))
+    assert pixels[0, :, 0].tolist() == [0, 0, 1, 1, 255]
+    assert pixels.shape == (1, 5, 3)
+
+
+def test_floating_point_samples_are_refused(tmp_path: Path) -> None:
+    path = saved(Image.fromarray(np.zeros((2, 2), np.float32)), tmp_path, "picture.tiff")
+    with pytest.raises(PictureError, match="floating-point"):
+        read_picture(path)
+
+
+def test_the_exif_orientation_is_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    path = saved(Image.fromarray(COLOURS), tmp_path, exif=exif)
+    assert np.array_equal(read_picture(path), np.rot90(COLOURS, -1))
+
+
+def test_a_missing_file_a_damaged_file_and_a_text_are_named_errors(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="there is no file"):
+        read_picture(tmp_path / "none.png")
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    with pytest.raises(PictureError, match="not a picture"):
+        read_picture(text)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    damaged = saved(Image.fromarray(noise), tmp_path, "damaged.png")
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    with pytest.raises(PictureError):
+        read_picture(damaged)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tiff"])
+def test_written_pictures_are_lossless(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"out{suffix}"
+    path.write_bytes(picture_bytes(COLOURS, path))
+    assert np.array_equal(read_picture(path), COLOURS)
+
+
+def test_a_lossy_suffix_is_refused() -> None:
+    with pytest.raises(PictureError, match="suffix"):
+        check_picture_path(Path("out.jpg"))
+
+
+def test_pictures_are_found_in_all_folders_below(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    first = saved(Image.fromarray(COLOURS), tmp_path / "a", "x.PNG")
+    second = saved(Image.fromarray(COLOURS), tmp_path, "y.jpg")
+    (tmp_path / "notes.txt").write_text("")
+    assert list_pictures([tmp_path]) == [first, second]

@@ -1,0 +1,91 @@
+"""Tests that every registered preset passes: a new model is tested by being registered."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lic.models import (
+    PRESETS,
+    UnknownModelError,
+    create_model,
+    create_preset,
+    full_config,
+    model_names,
+)
+from lic.models.complexity import kmac_per_pixel, parameter_count
+
+SMALL = [name for name in PRESETS if name != "medium"]
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("training", [True, False])
+def test_a_pass_gives_a_picture_and_probabilities(name: str, training: bool) -> None:
+    torch.manual_seed(0)
+    model = create_preset(name).train(training)
+    x = torch.rand(2, 3, model.stride, 2 * model.stride)
+    out = model(x, torch.tensor([0.0, 1.0]))
+    assert out["x_hat"].shape == x.shape
+    for likelihood in (out["likelihoods"]["y"], out["likelihoods"]["z"]):
+        assert likelihood.shape[0] == 2
+        assert ((likelihood > 0) & (likelihood <= 1 + 1e-6)).all()
+    assert out["likelihoods"]["y"][0].numel() == (
+        model.config.latents * x[0, 0].numel() // model.latent_stride**2
+    )
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    torch.manual_seed(0)
+    model = create_preset(name)
+    for parameter in model.parameters():
+        if not parameter.any():  # leave the identity that residual branches start from
+            torch.nn.init.normal_(parameter, std=0.05)
+    levels = torch.linspace(0, 1, model.config.levels)
+    # Far beyond a picture's range, so that the side information does not round to zero.
+    x = 30 * torch.rand(len(levels), 3, model.stride, model.stride)
+    out = model(x, levels)
+    rate = -out["likelihoods"]["y"].log().sum() - out["likelihoods"]["z"].log().sum()
+    (out["x_hat"].square().sum() + rate).backward()
+    without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_higher_quality_has_a_larger_lambda(name: str) -> None:
+    trade_off = create_preset(name).lambda_at(torch.linspace(0, 1, 5))
+    assert (trade_off.diff() > 0).all()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_configuration_makes_the_same_model_again(name: str) -> None:
+    with torch.device("meta"):
+        preset = PRESETS[name]
+        assert preset.model in model_names()
+        first = create_preset(name)
+        second = create_model(preset.model, full_config(first))
+    assert full_config(second) == full_config(first)
+    assert {k: v.shape for k, v in second.state_dict().items()} == {
+        k: v.shape for k, v in first.state_dict().items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "decode"),
+    [("small", (2e6, 6e6), (12, 20)), ("medium", (8e6, 13e6), (40, 70))],
+)
+def test_presets_have_the_size_that_they_promise(
+    name: str, parameters: tuple[float, float], decode: tuple[float, float]
+) -> None:
+    model = create_preset(name)
+    assert parameters[0] < parameter_count(model) < parameters[1]
+    assert decode[0] < kmac_per_pixel(model)["decode"] < decode[1]
+
+
+def test_unknown_names_and_settings_are_named_errors() -> None:
+    with pytest.raises(UnknownModelError, match="no preset 'huge'"):
+        create_preset("huge")
+    with pytest.raises(UnknownModelError, match="no model 'huge'"):
+        create_model("huge", {})
+    with pytest.raises(UnknownModelError, match="depth_of_field"):
+        create_model("deployable", {"depth_of_field": 1})
