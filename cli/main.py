@@ -42,7 +42,7 @@ def main() -> None:
     \b
     Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
-    10 training failed, 1 anything else.
+    10 training failed, 11 a package is missing, 1 anything else.
     """
 
 

@@ -54,3 +54,9 @@ class OutputError(LicError):
     """The output cannot be written."""
 
     exit_code = 9
+
+
+class MissingPackageError(LicError):
+    """A command needs an optional package that is not installed."""
+
+    exit_code = 11

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lic.codec.errors import MissingPackageError
+
 
 def psnr(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
     """Peak signal-to-noise ratio in dB of two pictures (height, width, 3); inf if equal."""
@@ -30,8 +32,17 @@ def bd_rate(
     bpp: Sequence[float],
     quality: Sequence[float],
 ) -> float:
-    """Bjontegaard delta rate in percent (negative is better than the anchor), by pchip."""
-    from bjontegaard import bd_rate as bjontegaard_rate
+    """Bjontegaard delta rate in percent (negative is better than the anchor), by pchip.
+
+    Rates in bpp, qualities in dB; over the qualities that both curves reach. Raises
+    MissingPackageError without the package `bjontegaard`.
+    """
+    try:
+        from bjontegaard import bd_rate as bjontegaard_rate
+    except ImportError as error:
+        raise MissingPackageError(
+            "this needs the package bjontegaard: pip install 'lic[evaluation]'"
+        ) from error
 
     return float(
         bjontegaard_rate(

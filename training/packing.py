@@ -14,6 +14,7 @@ from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.errors import TrainingError
 from lic.training.loop import CHECKPOINT
 
+
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
     """Write ``out``/ID.safetensors from the run's averaged weights, and its manifest entry.
 
