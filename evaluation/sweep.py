@@ -11,6 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -85,10 +86,10 @@ def sweep(
     for quality in sorted(qualities):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            with fresh.Pool(1) as pool:
-                encoded = pool.apply(_encode, (pictures, folder, quality, weights))
-            with fresh.Pool(1) as pool:
-                decoded = pool.apply(_decode, (pictures, folder))
+            with ProcessPoolExecutor(1, fresh) as pool:
+                encoded = pool.submit(_encode, pictures, folder, quality, weights).result()
+            with ProcessPoolExecutor(1, fresh) as pool:
+                decoded = pool.submit(_decode, pictures, folder).result()
         rows = [{**e, **d} for e, d in zip(encoded, decoded, strict=True)]
         means = {key: statistics.fmean(row[key] for row in rows) for key in rows[0]}
         points.append(Point(quality=quality, **means))
