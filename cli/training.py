@@ -35,7 +35,7 @@ def train(
     """Train a codec on the pictures below FOLDERS.
 
     Interrupted, it can go on with --resume. With torchrun it uses several processes:
-    torchrun --nproc-per-node 2 --no-python lic train ...
+    torchrun --nproc-per-node 2 -m lic.cli train ...
     """
     from lic.training.run import start
 

