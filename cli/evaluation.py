@@ -1,18 +1,35 @@
-"""`lic eval`: rate and distortion of installed weights, by real files."""
+"""`lic eval` and `lic compare`: how good a codec is, by real files, against the others."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lic.codec import DEFAULT_WEIGHTS
 
+if TYPE_CHECKING:
+    from lic.evaluation.codecs import Codec
 
-def _qualities(_: click.Context, __: click.Parameter, value: str) -> list[float]:
+_PEERS = click.option(
+    "--peers",
+    default="jpeg,webp,avif,jp2,jxl",
+    show_default=True,
+    help="Formats to compare with, with commas between them; '' for none.",
+)
+_WEIGHTS = click.option(
+    "--weights",
+    multiple=True,
+    default=[DEFAULT_WEIGHTS],
+    show_default=True,
+    help="Ids of `lic models`; may be given several times.",
+)
+
+
+def _qualities(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
     try:
-        numbers = [float(part) for part in value.split(",")]
+        numbers = tuple(sorted(float(part) for part in value.split(",")))
     except ValueError as error:
         raise click.BadParameter("must be numbers with commas between them") from error
     if not all(0 <= number <= 100 for number in numbers):
@@ -20,11 +37,18 @@ def _qualities(_: click.Context, __: click.Parameter, value: str) -> list[float]
     return numbers
 
 
+def _codecs(weights: tuple[str, ...], qualities: tuple[float, ...], names: str) -> list[Codec]:
+    from lic.evaluation.codecs import LicCodec, peers
+
+    found, missing = peers([name for name in names.split(",") if name])
+    for name in missing:
+        click.echo(f"{name} is not installed and is left out", err=True)
+    return [*(LicCodec(w, qualities) for w in weights), *found]
+
+
 @click.command("eval")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "--weights", default=DEFAULT_WEIGHTS, show_default=True, help="An id of `lic models`."
-)
+@_WEIGHTS
 @click.option(
     "--quality",
     "qualities",
@@ -33,36 +57,84 @@ def _qualities(_: click.Context, __: click.Parameter, value: str) -> list[float]
     callback=_qualities,
     help="Qualities, with commas between them.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write the results here, as JSON.")
-@click.option("--manifest", is_flag=True, help="Note the results in the weights' manifest, too.")
+@click.option("--points", type=click.IntRange(2), help="So many qualities, evenly from 0 to 100.")
+@_PEERS
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The report's folder.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
+@click.option("--manifest", is_flag=True, help="Note the points in the weights' manifest, too.")
 def evaluate(
-    folder: Path, weights: str, qualities: list[float], out: Path | None, manifest: bool
+    folder: Path,
+    weights: tuple[str, ...],
+    qualities: tuple[float, ...],
+    points: int | None,
+    peers: str,
+    out: Path,
+    jobs: int,
+    sheet_bpp: float,
+    manifest: bool,
 ) -> None:
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
-    BD-rates are against published curves on Kodak: they mean something for those pictures only.
+    Writes pictures.csv, summary.json, plots and report.html to --out; what is in pictures.csv
+    already is not measured again. BD-rates against published curves hold for Kodak only.
     """
-    from lic.codec.errors import PictureError
-    from lic.codec.output import write_file
+    from rich.progress import Progress
+
     from lic.codec.picture import list_pictures
     from lic.codec.weights import note_points
-    from lic.evaluation.sweep import Point, summary, sweep
+    from lic.evaluation.report import EmptyEvaluationError, write_report
+    from lic.evaluation.sweep import summarise, sweep, usable
 
-    pictures = list_pictures([folder])
+    if points:
+        qualities = tuple(100 * i / (points - 1) for i in range(points))
+    pictures, skipped = usable(list_pictures([folder]))
     if not pictures:
-        raise PictureError(f"there is no picture in {folder}")
-
-    def report(point: Point) -> None:
-        click.echo(
-            f"quality {point.quality:5.1f}: {point.bpp:.4f} bpp (estimated "
-            f"{point.estimated_bpp:.4f}), {point.psnr:.3f} dB, encode {point.encode_s:.2f} s, "
-            f"decode {point.decode_s:.2f} s"
+        raise EmptyEvaluationError(f"there is no usable picture in {folder}")
+    codecs = _codecs(weights, qualities, peers)
+    out.mkdir(parents=True, exist_ok=True)
+    with Progress() as bar:
+        task = bar.add_task("", total=len(pictures) * sum(len(c.settings) for c in codecs))
+        rows = sweep(
+            codecs,
+            pictures,
+            out / "pictures.csv",
+            jobs,
+            lambda row: bar.update(task, advance=1, description=f"{row.codec} {row.setting:g}"),
         )
-
-    results = summary(sweep(pictures, qualities, weights, report))
-    for name, rate in results["bd_rate"].items():
-        click.echo(f"BD-rate {rate:+7.2f} % against {name}")
-    if out:
-        write_file(out, (json.dumps(results, indent=1) + "\n").encode())
+    summary = {**summarise(codecs, rows), "skipped": skipped}
+    write_report(out, summary, codecs, pictures, sheet_bpp)
+    for name, columns in summary["codecs"].items():
+        rate = summary["bd_rate"]["VTM"].get(name)
+        click.echo(f"{name}: BD-rate against VTM {'none' if rate is None else f'{rate:+.1f} %'}")
+        for setting, bpp, psnr in zip(
+            columns["setting"], columns["bpp"], columns["psnr"], strict=True
+        ):
+            click.echo(f"  {setting:5g}: {bpp:.4f} bpp, {psnr:.3f} dB")
     if manifest:
-        note_points(weights, results)
+        for name in weights:
+            note_points(name, summary)
+    for reason in skipped.values():
+        click.echo(f"skipped: {reason}", err=True)
+
+
+@click.command()
+@click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--bpp", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True)
+@_WEIGHTS
+@_PEERS
+def compare(picture: Path, target: Path, bpp: float, weights: tuple[str, ...], peers: str) -> None:
+    """Put PICTURE through every codec at the rate nearest to --bpp; TARGET is a contact sheet."""
+    import numpy as np
+
+    from lic.codec.output import write_file
+    from lic.codec.picture import check_picture_path, picture_bytes, read_picture
+    from lic.evaluation.compare import contact_sheet, nearest_rate
+
+    check_picture_path(target)
+    pixels = read_picture(picture)
+    candidates = [nearest_rate(c, pixels, bpp) for c in _codecs(weights, (0.0, 100.0), peers)]
+    for candidate in candidates:
+        click.echo(f"{candidate.name}: {candidate.bpp:.4f} bpp, {candidate.psnr:.2f} dB")
+    write_file(target, picture_bytes(np.asarray(contact_sheet(pixels, candidates)), target))

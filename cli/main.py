@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from lic.cli.evaluation import evaluate
+from lic.cli.evaluation import compare, evaluate
 from lic.cli.training import train, weights
 from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError
@@ -42,7 +42,8 @@ def main() -> None:
     \b
     Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
-    10 training failed, 11 a package is missing, 1 anything else.
+    10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
+    1 anything else.
     """
 
 
@@ -153,5 +154,6 @@ def models(as_json: bool) -> None:
 
 
 main.add_command(evaluate)
+main.add_command(compare)
 main.add_command(train)
 main.add_command(weights)

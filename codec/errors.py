@@ -60,3 +60,8 @@ class MissingPackageError(LicError):
     """A command needs an optional package that is not installed."""
 
     exit_code = 11
+
+    @classmethod
+    def of(cls, package: str, extra: str) -> MissingPackageError:
+        """The error for a package that one of lic's extras would install."""
+        return cls(f"this needs the package {package}: pip install 'lic[{extra}]'")

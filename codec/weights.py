@@ -50,19 +50,19 @@ def read_manifest() -> dict[str, dict[str, Any]]:
     return dict(entries)
 
 
-def note_points(weights_id: str, results: dict[str, Any]) -> None:
-    """Put measured Kodak points in the manifest's entry of installed weights.
+def note_points(weights_id: str, summary: dict[str, Any]) -> None:
+    """Put the points of an evaluation's summary on Kodak in the entry of installed weights.
 
-    ``results`` has columns of equal length (quality, bpp, psnr, ...) and BD-rates by anchor.
     Raises WeightsError or OutputError.
     """
     from lic.codec.output import write_file
 
     manifest = read_manifest()
-    columns = ("quality", "bpp", "psnr", "encode_s", "decode_s")
+    columns = summary["codecs"][weights_id]
+    kept = {"quality": "setting", "bpp": "bpp", "psnr": "psnr", "ms_ssim": "ms_ssim"}
     manifest[weights_id]["kodak"] = {
-        **{key: [round(value, 4) for value in results[key]] for key in columns},
-        "bd_rate_vtm": round(results["bd_rate"]["VTM"], 2),
+        **{key: [round(value, 4) for value in columns[name]] for key, name in kept.items()},
+        "bd_rate_vtm": round(summary["bd_rate"]["VTM"][weights_id], 2),
     }
     write_file(weights_folder() / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 

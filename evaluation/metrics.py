@@ -2,56 +2,74 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from importlib import resources
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.errors import MissingPackageError
 
+Pixels = NDArray[np.uint8]
 
-def psnr(reference: NDArray[np.uint8], decoded: NDArray[np.uint8]) -> float:
+# Five scales of an 11-pixel window: a smaller picture has no MS-SSIM.
+MS_SSIM_SIDE = 161
+
+
+def psnr(reference: Pixels, decoded: Pixels) -> float:
     """Peak signal-to-noise ratio in dB of two pictures (height, width, 3); inf if equal."""
     mse = float(np.mean(np.square(reference.astype(np.float64) - decoded)))
     return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
 
 
-def anchors() -> dict[str, dict[str, Any]]:
-    """Curves of other codecs on Kodak: name to {"bpp", "psnr", "source", ...}."""
-    file = resources.files("lic.evaluation") / "anchors" / "kodak.json"
-    return dict(json.loads(file.read_text()))
+def ms_ssim(reference: Pixels, decoded: Pixels) -> float:
+    """Multi-scale structural similarity, 0 to 1, of two pictures (height, width, 3).
+
+    nan where a side has fewer than `MS_SSIM_SIDE` pixels. Raises MissingPackageError without the
+    package `pytorch-msssim`.
+    """
+    if min(reference.shape[:2]) < MS_SSIM_SIDE:
+        return math.nan
+    try:
+        from pytorch_msssim import ms_ssim as similarity
+    except ImportError as error:
+        raise MissingPackageError.of("pytorch-msssim", "evaluation") from error
+    import torch
+
+    a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].float() for p in (reference, decoded))
+    return float(similarity(a, b, data_range=255))
+
+
+def decibel(similarity: float) -> float:
+    """A similarity of 0 to 1 in dB: -10 log10(1 - similarity)."""
+    return math.inf if similarity >= 1 else -10 * math.log10(1 - similarity)
 
 
 def bd_rate(
     anchor_bpp: Sequence[float],
-    anchor_psnr: Sequence[float],
+    anchor_quality: Sequence[float],
     bpp: Sequence[float],
     quality: Sequence[float],
 ) -> float:
     """Bjontegaard delta rate in percent (negative is better than the anchor), by pchip.
 
-    Rates in bpp, qualities in dB; over the qualities that both curves reach. Raises
-    MissingPackageError without the package `bjontegaard`.
+    Rates in bpp, qualities in dB, over the qualities that both curves reach; nan if those are
+    none or a quality is infinite. Raises MissingPackageError without the package `bjontegaard`.
     """
     try:
         from bjontegaard import bd_rate as bjontegaard_rate
     except ImportError as error:
-        raise MissingPackageError(
-            "this needs the package bjontegaard: pip install 'lic[evaluation]'"
-        ) from error
-
-    return float(
-        bjontegaard_rate(
-            anchor_bpp,
-            anchor_psnr,
-            bpp,
-            quality,
-            method="pchip",
-            require_matching_points=False,
-            min_overlap=0,
-        )
+        raise MissingPackageError.of("bjontegaard", "evaluation") from error
+    overlap = min(max(anchor_quality), max(quality)) - max(min(anchor_quality), min(quality))
+    if not 0 < overlap < math.inf or math.inf in quality or math.inf in anchor_quality:
+        return math.nan
+    rate = bjontegaard_rate(
+        anchor_bpp,
+        anchor_quality,
+        bpp,
+        quality,
+        method="pchip",
+        require_matching_points=False,
+        min_overlap=0,
     )
+    return float(rate)

@@ -1,107 +1,226 @@
-"""Rate-distortion sweeps by real files: encode to disk, decode in a fresh process, compare.
+"""Rate-distortion sweeps by real files: encode to disk, decode in another process, compare.
 
-Rate is that of the whole file; distortion that of the decoded 8-bit picture. Each quality's
-decoder is a new process, which shares nothing with the encoder but the files.
+Rate is that of the whole file; distortion that of the decoded 8-bit picture. Each codec has an
+encoding and a decoding pool of fresh processes, which share nothing but the files. What is measured
+goes to a CSV file row by row, and a sweep that finds rows there does not measure them again.
 """
 
 from __future__ import annotations
 
+import csv
+import math
 import multiprocessing
+import os
+import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lic.evaluation.metrics import anchors, bd_rate, psnr
+from lic.codec.errors import LicError
+from lic.codec.picture import read_picture
+from lic.evaluation import anchors
+from lic.evaluation.codecs import Codec
+from lic.evaluation.metrics import bd_rate, decibel, ms_ssim, psnr
 
 
 @dataclass(frozen=True)
-class Point:
-    """Averages over the pictures at one quality: rates in bpp, PSNR in dB, times in seconds."""
+class Row:
+    """One picture through one codec at one setting.
 
-    quality: float
+    Rates in bits a pixel, ``psnr`` in dB, ``ms_ssim`` in 0..1 (nan for small pictures), times in
+    seconds, memory (the whole process's peak) in megabytes.
+    """
+
+    codec: str
+    setting: float
+    picture: str
     bpp: float
     estimated_bpp: float
     psnr: float
+    ms_ssim: float
     encode_s: float
     decode_s: float
+    encode_mb: float
+    decode_mb: float
+
+    @property
+    def key(self) -> tuple[str, float, str]:
+        """What was measured."""
+        return self.codec, self.setting, self.picture
 
 
-def _encode(
-    pictures: Sequence[Path], folder: Path, quality: float, weights: str
-) -> list[dict[str, float]]:
-    from lic import codec
-    from lic.codec.picture import read_picture
-    from lic.codec.weights import resolve
+_MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "encode_s", "decode_s")
 
-    loaded = resolve(weights)
-    results = []
+
+def _limit_threads(threads: int) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _encode(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str, float]:
+    pixels = read_picture(picture)
+    start = time.perf_counter()
+    data = codec.encode(pixels, setting)
+    seconds = time.perf_counter() - start
+    file.write_bytes(data)
+    count = pixels.shape[0] * pixels.shape[1]
+    return {
+        "bpp": 8 * len(data) / count,
+        "encode_s": seconds,
+        "encode_mb": _peak_mb(),
+        "estimated_bpp": codec.estimate(pixels, setting) / count,
+    }
+
+
+def _decode(codec: Codec, picture: Path, file: Path) -> dict[str, float]:
+    data = file.read_bytes()
+    start = time.perf_counter()
+    decoded = codec.decode(data)
+    seconds = time.perf_counter() - start
+    memory = _peak_mb()
+    pixels = read_picture(picture)
+    return {
+        "decode_s": seconds,
+        "decode_mb": memory,
+        "psnr": psnr(pixels, decoded),
+        "ms_ssim": ms_ssim(pixels, decoded),
+    }
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a CSV file of an earlier sweep; none if there is no such file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            Row(**{k: v if k in ("codec", "picture") else float(v) for k, v in line.items()})  # type: ignore[arg-type]
+            for line in csv.DictReader(file)
+        ]
+
+
+def usable(pictures: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
+    """The pictures that can be read, and why the others cannot."""
+    good, skipped = [], {}
     for path in pictures:
-        pixels = read_picture(path)
-        start = time.perf_counter()
-        data = codec.encode(pixels, quality, loaded)
-        seconds = time.perf_counter() - start
-        (folder / f"{path.stem}.lic").write_bytes(data)
-        count = pixels.shape[0] * pixels.shape[1]
-        bits = loaded.runtime.estimated_bits(pixels, quality / 100)
-        results.append(
-            {"bpp": 8 * len(data) / count, "estimated_bpp": bits / count, "encode_s": seconds}
-        )
-    return results
-
-
-def _decode(pictures: Sequence[Path], folder: Path) -> list[dict[str, float]]:
-    from lic import codec
-    from lic.codec.picture import read_picture
-
-    results = []
-    for path in pictures:
-        data = (folder / f"{path.stem}.lic").read_bytes()
-        start = time.perf_counter()
-        decoded = codec.decode(data)
-        seconds = time.perf_counter() - start
-        results.append({"psnr": psnr(read_picture(path), decoded), "decode_s": seconds})
-    return results
+        try:
+            read_picture(path)
+            good.append(path)
+        except LicError as error:
+            skipped[str(path)] = str(error)
+    return good, skipped
 
 
 def sweep(
+    codecs: Sequence[Codec],
     pictures: Sequence[Path],
-    qualities: Sequence[float],
-    weights: str,
-    report: Callable[[Point], None],
-) -> list[Point]:
-    """Measure installed weights on pictures at some qualities (0 to 100), lowest first.
+    table: Path,
+    jobs: int,
+    report: Callable[[Row], None],
+) -> list[Row]:
+    """Measure codecs at all their settings on pictures; rows go to the CSV file ``table``.
+
+    ``jobs`` pictures are coded at a time; times are comparable only with one.
 
     Raises
     ------
     LicError
-        If a picture cannot be coded or the weights are not installed.
+        If a picture cannot be coded or weights are not installed.
     """
-    fresh = multiprocessing.get_context("spawn")
-    points = []
-    for quality in sorted(qualities):
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            with ProcessPoolExecutor(1, fresh) as pool:
-                encoded = pool.submit(_encode, pictures, folder, quality, weights).result()
-            with ProcessPoolExecutor(1, fresh) as pool:
-                decoded = pool.submit(_decode, pictures, folder).result()
-        rows = [{**e, **d} for e, d in zip(encoded, decoded, strict=True)]
-        means = {key: statistics.fmean(row[key] for row in rows) for key in rows[0]}
-        points.append(Point(quality=quality, **means))
-        report(points[-1])
-    return points
+    rows = {row.key: row for row in read_rows(table)}
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    names = [field.name for field in fields(Row)]
+    fresh = not rows
+    with table.open("a", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        if fresh:
+            writer.writeheader()
+        for codec in codecs:
+            wanted = [
+                (setting, picture)
+                for setting in codec.settings
+                for picture in pictures
+                if (codec.name, setting, picture.name) not in rows
+            ]
+            for row in _measure(codec, wanted, jobs, threads) if wanted else ():
+                writer.writerow(asdict(row))
+                file.flush()
+                rows[row.key] = row
+                report(row)
+    order = {codec.name: set(codec.settings) for codec in codecs}
+    known = {picture.name for picture in pictures}
+    return [r for r in rows.values() if r.setting in order.get(r.codec, ()) and r.picture in known]
 
 
-def summary(points: Sequence[Point]) -> dict[str, Any]:
-    """Columns of the points, and the BD-rates (percent) against the anchors on Kodak."""
-    columns = {key: [asdict(p)[key] for p in points] for key in asdict(points[0])}
-    rates = {
-        name: bd_rate(curve["bpp"], curve["psnr"], columns["bpp"], columns["psnr"])
-        for name, curve in anchors().items()
+def _measure(
+    codec: Codec, wanted: Sequence[tuple[float, Path]], jobs: int, threads: int
+) -> Iterator[Row]:
+    context = multiprocessing.get_context("spawn")
+    options: dict[str, Any] = {
+        "mp_context": context,
+        "initializer": _limit_threads,
+        "initargs": (threads,),
     }
-    return {**columns, "bd_rate": rates}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(jobs, **options) as encoders,
+        ProcessPoolExecutor(jobs, **options) as decoders,
+    ):
+        for start in range(0, len(wanted), jobs):
+            batch = wanted[start : start + jobs]
+            files = [Path(folder) / str(i) for i in range(len(batch))]
+            encoded = _gather(
+                encoders.submit(_encode, codec, setting, picture, file)
+                for (setting, picture), file in zip(batch, files, strict=True)
+            )
+            decoded = _gather(
+                decoders.submit(_decode, codec, picture, file)
+                for (_, picture), file in zip(batch, files, strict=True)
+            )
+            for (setting, picture), e, d in zip(batch, encoded, decoded, strict=True):
+                yield Row(codec.name, setting, picture.name, **e, **d)
+
+
+def _gather(futures: Any) -> list[dict[str, float]]:
+    pending: list[Future[dict[str, float]]] = list(futures)
+    return [future.result() for future in pending]
+
+
+def summarise(codecs: Sequence[Codec], rows: Sequence[Row]) -> dict[str, Any]:
+    """Mean columns of every codec, and the BD-rates between all curves.
+
+    Returns
+    -------
+    {"codecs": {name: {"setting": [...], "bpp": [...], "psnr": [...], ...}}, "bd_rate": {anchor:
+    {name: percent}}}; anchors are the measured codecs and the published curves on Kodak. PSNR and
+    the others are means over the pictures of each picture's value, as in the literature.
+    """
+    measured: dict[str, dict[str, list[float]]] = {}
+    for codec in codecs:
+        columns: dict[str, list[float]] = {"setting": list(codec.settings)}
+        groups = [
+            [r for r in rows if r.codec == codec.name and r.setting == setting]
+            for setting in codec.settings
+        ]
+        for key in _MEANS:
+            columns[key] = [statistics.fmean(getattr(r, key) for r in g) for g in groups]
+        columns["ms_ssim_db"] = [statistics.fmean(decibel(r.ms_ssim) for r in g) for g in groups]
+        for key in ("encode_mb", "decode_mb"):
+            columns[key] = [max(getattr(r, key) for r in g) for g in groups]
+        measured[codec.name] = columns
+    against = {**anchors.kodak(), **measured}
+    rates: dict[str, dict[str, float]] = {}
+    for anchor, curve in against.items():
+        rates[anchor] = {}
+        for name, columns in measured.items():
+            rate = bd_rate(curve["bpp"], curve["psnr"], columns["bpp"], columns["psnr"])
+            if name != anchor and not math.isnan(rate):
+                rates[anchor][name] = rate
+    return {"codecs": measured, "bd_rate": rates}

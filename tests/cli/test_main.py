@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from lic.cli.main import main
+from lic.codec import DEFAULT_WEIGHTS
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation.metrics import psnr
@@ -58,6 +59,7 @@ def test_models_lists_the_installed_weights() -> None:
 
 
 def _errors() -> list[type[LicError]]:
+    import lic.evaluation.report
     import lic.training.errors  # noqa: F401
 
     found, queue = [], [LicError]
@@ -82,6 +84,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
     flipped[len(good) // 2] ^= 1
     version = bytearray(good)
     version[4] = 99
+    (tmp_path / "empty").mkdir()
     cases: list[tuple[int, tuple[object, ...], bytes | None]] = [
         (3, ("encode", tmp_path / "none.png", file), None),
         (3, ("encode", DATA / "README.md", file), None),
@@ -97,6 +100,8 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (9, ("encode", picture, tmp_path / "no" / "out.bin"), None),
         (9, ("encode", picture, file, "--no-overwrite"), None),
         (2, ("encode", picture, file, "-q", 101), None),
+        (12, ("compare", picture, out, "--peers", "gif"), None),
+        (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
         (10, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
     ]
     for code, arguments, content in cases:
@@ -147,12 +152,34 @@ def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
     assert (out / "mine-1.safetensors").stat().st_size > 1000
 
 
-def test_eval_measures_real_files(tmp_path: Path, picture: Path) -> None:
-    report = tmp_path / "report.json"
-    result = lic("eval", tmp_path, "--quality", "10,50,70,90", "--out", report)
+def test_eval_measures_real_files_and_lists_what_it_skips(tmp_path: Path, picture: Path) -> None:
+    pictures, out = tmp_path / "pictures", tmp_path / "report"
+    pictures.mkdir()
+    picture.rename(pictures / "a.png")
+    (pictures / "broken.png").write_text("x")
+    Image.new("RGBA", (9, 9)).save(pictures / "transparent.png")
+    Image.new("L", (40, 30), 99).save(pictures / "gray.png")
+    words = ("eval", pictures, "--quality", "10,50,90", "--peers", "jpeg", "--out", out)
+    result = lic(*words)
     assert result.exit_code == 0, result.output
-    measured = json.loads(report.read_text())
+    summary = json.loads((out / "summary.json").read_text())
+    measured = summary["codecs"][DEFAULT_WEIGHTS]
     assert measured["bpp"] == sorted(measured["bpp"])
     assert measured["psnr"] == sorted(measured["psnr"])
-    for real, estimated in zip(measured["bpp"], measured["estimated_bpp"], strict=True):
-        assert real == pytest.approx(estimated, rel=0.01, abs=8 * 60 / 17000)
+    assert {Path(p).name for p in summary["skipped"]} == {"broken.png", "transparent.png"}
+    assert "JPEG 4:2:0" in summary["codecs"]
+    assert b"base64" in (out / "report.html").read_bytes()
+    for name in ("psnr.png", "psnr.svg", "ms_ssim.png", "ms_ssim.svg"):
+        assert (out / name).stat().st_size > 1000
+    table = (out / "pictures.csv").read_bytes()
+    assert lic(*words).exit_code == 0
+    assert (out / "pictures.csv").read_bytes() == table
+
+
+def test_compare_makes_a_contact_sheet(tmp_path: Path, picture: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    result = lic("compare", picture, sheet, "--bpp", 0.8, "--peers", "jpeg,webp")
+    assert result.exit_code == 0, result.output
+    with Image.open(sheet) as image:
+        assert image.width > 1200
+    assert "JPEG 4:4:4" in result.output

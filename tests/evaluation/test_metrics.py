@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from lic.evaluation.metrics import anchors, bd_rate, psnr
+from lic.evaluation.anchors import kodak as anchors
+from lic.evaluation.metrics import bd_rate, decibel, ms_ssim, psnr
 
 
 def test_psnr_of_known_errors() -> None:
@@ -31,3 +32,20 @@ def test_twice_the_rate_is_plus_100_percent() -> None:
     assert bd_rate(vtm["bpp"], vtm["psnr"], [2 * b for b in vtm["bpp"]], vtm["psnr"]) == (
         pytest.approx(100, abs=0.1)
     )
+
+
+def test_curves_that_do_not_overlap_have_no_bd_rate() -> None:
+    assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [1, 2, 3], [40, 41, 42]))
+
+
+def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
+    random = np.random.default_rng(0)
+    picture = np.repeat(np.arange(192, dtype=np.uint8)[None, :, None], 192, 0).repeat(3, 2)
+    noisy = [
+        np.clip(picture + random.normal(0, s, picture.shape), 0, 255).astype(np.uint8)
+        for s in (2, 20)
+    ]
+    assert ms_ssim(picture, picture) == pytest.approx(1)
+    assert ms_ssim(picture, noisy[1]) < ms_ssim(picture, noisy[0]) < 1
+    assert math.isnan(ms_ssim(picture[:160], picture[:160]))
+    assert decibel(0.99) == pytest.approx(20)

@@ -1,0 +1,104 @@
+"""An evaluation as files: summary, plots, and one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lic.codec.errors import LicError
+from lic.codec.output import write_file
+from lic.codec.picture import read_picture
+from lic.evaluation import anchors
+from lic.evaluation.codecs import Codec
+from lic.evaluation.compare import contact_sheet, nearest_rate
+from lic.evaluation.plots import rate_distortion_plot
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; margin: 1em 0; }
+th, td { border: 1px solid #ccc; padding: 0.2em 0.6em; text-align: right; }
+th:first-child { text-align: left; }
+img { max-width: 100%; }
+"""
+_COLUMNS = {
+    "setting": "{:g}",
+    "bpp": "{:.4f}",
+    "psnr": "{:.2f}",
+    "ms_ssim": "{:.4f}",
+    "encode_s": "{:.2f}",
+    "decode_s": "{:.2f}",
+    "encode_mb": "{:.0f}",
+    "decode_mb": "{:.0f}",
+}
+
+
+def write_report(
+    out: Path,
+    summary: Mapping[str, Any],
+    codecs: Sequence[Codec],
+    pictures: Sequence[Path],
+    sheet_bpp: float,
+) -> None:
+    """Write summary.json, psnr and ms_ssim plots (PNG, SVG) and report.html to the folder ``out``.
+
+    The page shows contact sheets of the first, middle and last picture at ``sheet_bpp``.
+    """
+    write_file(out / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
+    curves, published = summary["codecs"], anchors.kodak()
+    parts = ["<h1>Rate and distortion</h1>", f"<p>{len(pictures)} pictures, by real files.</p>"]
+    for metric, name in (("psnr", "psnr"), ("ms_ssim_db", "ms_ssim")):
+        others = published if metric == "psnr" else {}
+        for kind in ("png", "svg"):
+            write_file(out / f"{name}.{kind}", rate_distortion_plot(curves, others, metric, kind))
+        parts.append(_image((out / f"{name}.png").read_bytes()))
+    parts += ["<h2>BD-rate (PSNR), percent; negative: fewer bits than the row's codec</h2>"]
+    parts += [_matrix(summary["bd_rate"], list(curves))]
+    for name, columns in curves.items():
+        parts += [f"<h2>{html.escape(name)}</h2>", _columns(columns)]
+    parts.append(f"<h2>At {sheet_bpp:g} bits per pixel</h2>")
+    for index in sorted({0, len(pictures) // 2, len(pictures) - 1}):
+        pixels = read_picture(pictures[index])
+        sheet = contact_sheet(pixels, [nearest_rate(c, pixels, sheet_bpp) for c in codecs])
+        buffer = io.BytesIO()
+        sheet.save(buffer, "PNG")
+        parts += [f"<h3>{html.escape(pictures[index].name)}</h3>", _image(buffer.getvalue())]
+    if summary["skipped"]:
+        parts.append("<h2>Skipped</h2>")
+        parts += [f"<p>{html.escape(reason)}</p>" for reason in summary["skipped"].values()]
+    page = f"<!doctype html><meta charset='utf-8'><title>lic</title><style>{_STYLE}</style>"
+    write_file(out / "report.html", (page + "\n".join(parts)).encode())
+
+
+def _image(data: bytes) -> str:
+    return f"<img src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
+
+
+def _matrix(rates: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    rows = [
+        f"<tr><th>{html.escape(anchor)}</th>"
+        + "".join(f"<td>{row[n]:+.1f}</td>" if n in row else "<td></td>" for n in names)
+        + "</tr>"
+        for anchor, row in rates.items()
+    ]
+    return f"<table><tr><th>against</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _columns(columns: Mapping[str, Sequence[float]]) -> str:
+    head = "".join(f"<th>{key}</th>" for key in _COLUMNS)
+    rows = [
+        "<tr>" + "".join(f"<td>{f.format(columns[k][i])}</td>" for k, f in _COLUMNS.items())
+        for i in range(len(columns["bpp"]))
+    ]
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+class EmptyEvaluationError(LicError):
+    """There is nothing to evaluate."""
+
+    exit_code = 13
