@@ -29,7 +29,7 @@ _WEIGHTS = click.option(
 
 def _qualities(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
     try:
-        numbers = tuple(sorted(float(part) for part in value.split(",")))
+        numbers = tuple(sorted({float(part) for part in value.split(",")}))
     except ValueError as error:
         raise click.BadParameter("must be numbers with commas between them") from error
     if not all(0 <= number <= 100 for number in numbers):
@@ -97,10 +97,11 @@ def evaluate(
         task = bar.add_task("", total=len(pictures) * sum(len(c.settings) for c in codecs))
         rows = sweep(
             codecs,
+            folder,
             pictures,
             out / "pictures.csv",
             jobs,
-            lambda row: bar.update(task, advance=1, description=f"{row.codec} {row.setting:g}"),
+            lambda row: bar.update(task, advance=1, description=row.codec),
         )
     summary = {**summarise(codecs, rows), "skipped": skipped}
     write_report(out, summary, codecs, pictures, sheet_bpp)

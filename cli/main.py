@@ -29,7 +29,10 @@ class _Program(click.Group):
         except LicError as error:
             click.echo(f"lic: {error}", err=True)
             sys.exit(error.exit_code)
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            # torch has no error of its own for a failed allocation on the CPU.
+            if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+                raise
             click.echo("lic: not enough memory", err=True)
             sys.exit(LicError.exit_code)
 
@@ -135,13 +138,13 @@ def info(source: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:
     """List the installed weights: size, cost, and their measured points on Kodak."""
-    from lic.codec.weights import read_manifest
+    from lic.codec.weights import installed
 
-    manifest = read_manifest()
+    entries = {name: entry for name, (_, entry) in installed().items()}
     if as_json:
-        click.echo(json.dumps(manifest, indent=1))
+        click.echo(json.dumps(entries, indent=1))
         return
-    for name, entry in manifest.items():
+    for name, entry in entries.items():
         cost, kodak = entry["kmac_per_pixel"], entry["kodak"]
         click.echo(
             f"{name}: {entry['summary']}\n  {entry['parameters'] / 1e6:.2f} M parameters; "

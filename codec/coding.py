@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lic.codec.container import QUALITY_UNIT, Container, Header
+from lic.codec.container import QUALITY_STEPS, Container, Header
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, padded, tiles
 from lic.codec.weights import Weights
@@ -28,8 +28,8 @@ def encode_picture(
     if not 0 <= quality <= 100:
         raise PictureError(f"the quality must lie between 0 and 100, not {quality}")
     height, width = pixels.shape[:2]
-    steps = round(quality / QUALITY_UNIT)
-    level = steps * QUALITY_UNIT / 100
+    steps = round(quality / 100 * QUALITY_STEPS)
+    level = steps / QUALITY_STEPS
     skip_below = int(scale_index(SKIP_SCALE))
     runtime = weights.runtime
     streams = []
@@ -70,7 +70,7 @@ def decode_picture(container: Container, weights: Weights) -> NDArray[np.uint8]:
             f"the file was made with other weights of the id {header.weights_id!r} "
             f"(digest {header.weights_digest.hex()}, here {weights.digest.hex()})"
         )
-    level = header.quality * QUALITY_UNIT / 100
+    level = header.level
     stride, tile = runtime.stride, header.tile * TILE_UNIT
     rows, columns = padded(header.height) // stride, padded(header.width) // stride
     regions = list(tiles(header.width, header.height, tile))

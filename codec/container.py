@@ -14,11 +14,11 @@ from lic.codec.errors import (
     TruncatedFileError,
     UnsupportedVersionError,
 )
-from lic.codec.tiling import TILE_UNIT, tile_count
+from lic.codec.tiling import MAX_TILE, TILE_UNIT, padded, tile_count
 
 MAGIC = b"\x89LIC"
 VERSION = 1
-QUALITY_UNIT = 0.01
+QUALITY_STEPS = 10000
 DIGEST_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
@@ -86,11 +86,11 @@ class Header:
     height: int
     """Pixels, 1 to 2^31 - 1."""
     quality: int
-    """In units of 0.01: 0 to 10000."""
+    """0 to 10000; see `level`."""
     skip_below: int
     """Latents whose scale indices are all below this are not coded; 0 to 255."""
     tile: int
-    """A tile's side in units of 64 pixels, 1 to 65535."""
+    """A tile's side in units of 64 pixels, 1 to 32."""
     lengths: tuple[int, ...]
     """Bytes of each tile's stream, row by row."""
 
@@ -102,15 +102,20 @@ class Header:
             "weights_digest": len(self.weights_digest) == DIGEST_BYTES,
             "width": 0 < self.width <= _MAX_SIDE,
             "height": 0 < self.height <= _MAX_SIDE,
-            "quality": 0 <= self.quality <= 10000,
+            "quality": 0 <= self.quality <= QUALITY_STEPS,
             "skip_below": 0 <= self.skip_below <= 255,
-            "tile": 0 < self.tile < 2**16,
+            "tile": 0 < self.tile <= MAX_TILE,
         }
         for name, good in checks.items():
             if not good:
                 raise ValueError(f"the header's field {name} is out of range")
         if len(self.lengths) != tile_count(self.width, self.height, self.tile * TILE_UNIT):
             raise ValueError("the header's number of tiles does not fit the picture's size")
+
+    @property
+    def level(self) -> float:
+        """The quality as the network takes it, 0 to 1."""
+        return self.quality / QUALITY_STEPS
 
     def to_bytes(self) -> bytes:
         """The header's bytes, its checksum included."""
@@ -124,7 +129,7 @@ class Header:
             _varint(self.height),
             self.quality.to_bytes(2, "little"),
             bytes([self.skip_below]),
-            _varint(self.tile),
+            bytes([self.tile]),
             *(_varint(length) for length in self.lengths),
         ]
         body = b"".join(parts)
@@ -151,9 +156,7 @@ class Header:
             name = reader.take(reader.uint(1)).decode("ascii")
             digest = reader.take(DIGEST_BYTES)
             width, height = reader.varint(), reader.varint()
-            quality, skip_below, tile = reader.uint(2), reader.uint(1), reader.varint()
-            if tile == 0:
-                raise ValueError("the header's field tile is out of range")
+            quality, skip_below, tile = reader.uint(2), reader.uint(1), reader.uint(1)
             tiles = tile_count(width, height, tile * TILE_UNIT)
             # Each length takes a byte at least, so a false count ends here and not in memory.
             if tiles > len(reader.data):
@@ -165,9 +168,10 @@ class Header:
             header = cls(name, digest, width, height, quality, skip_below, tile, lengths)
         except (ValueError, UnicodeDecodeError) as error:
             raise CorruptFileError(f"the header is corrupt: {error}") from error
-        if width * height > max_pixels:
+        if padded(width) * padded(height) > max_pixels:
             raise LimitError(
-                f"the picture has {width} x {height} pixels; the limit is {max_pixels}"
+                f"the picture has {width} x {height} pixels (sides rounded up to {TILE_UNIT}s); "
+                f"the limit is {max_pixels}"
             )
         return header
 

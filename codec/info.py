@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lic.codec.container import QUALITY_UNIT, VERSION, Container
+from lic.codec.container import VERSION, Container
 from lic.codec.tiling import TILE_UNIT
 from lic.entropy_coding import CorruptStreamError, stream_lanes
 
@@ -19,7 +19,7 @@ def describe(container: Container) -> dict[str, Any]:
         "weights_digest": header.weights_digest.hex(),
         "width": header.width,
         "height": header.height,
-        "quality": header.quality * QUALITY_UNIT,
+        "quality": 100 * header.level,
         "skip_below": header.skip_below,
         "tile": header.tile * TILE_UNIT,
         "tiles": len(header.lengths),

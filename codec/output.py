@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import suppress
+import secrets
 from pathlib import Path
 
 from lic.codec.errors import OutputError
@@ -13,24 +11,25 @@ from lic.codec.errors import OutputError
 def write_file(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` under a temporary name, then rename.
 
+    A symbolic link stays one: its target is replaced. What is not a regular file (a device, a pipe)
+    is written to as it is.
+
     Raises
     ------
     OutputError
         If the file cannot be written; nothing is left behind then.
     """
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes private files; an output has the permissions of any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary)
         raise OutputError(f"cannot write {path}: {error.strerror}") from error

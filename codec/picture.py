@@ -5,14 +5,16 @@ The codec knows 8-bit RGB. What other pictures become:
 - grayscale and palette pictures are converted to RGB, without loss;
 - an alpha channel that is opaque everywhere is dropped; a transparent picture is refused, since
   what its pixels should look like without transparency is not ours to guess;
-- 16-bit samples are rounded to 8 bits;
+- 16-bit gray samples are rounded to 8 bits; of 16-bit colour, Pillow keeps the upper 8 bits;
 - other colour spaces (CMYK, YCbCr, Lab) are converted by Pillow;
+- an animation is refused;
 - the EXIF orientation is applied to the pixels. Other metadata is not kept.
 """
 
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +26,24 @@ from lic.codec.errors import PictureError
 
 Pixels = NDArray[np.uint8]
 
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
+
+# No others: some of Pillow's readers start other programs, or have seen little hostile input.
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# What those readers are seen to raise for damaged files.
+_READER_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def list_pictures(folders: Sequence[Path]) -> list[Path]:
@@ -46,19 +65,23 @@ def read_picture(path: Path) -> Pixels:
         If the file cannot be read or decoded, or the picture is transparent.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
+            # A camera's JPEG with further views (MPO) is a picture, not an animation.
+            if getattr(image, "is_animated", False) and image.format != "MPO":
+                raise PictureError(f"{path} is an animation")
             return _to_rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise PictureError(f"there is no file {path}") from error
     except UnidentifiedImageError as error:
         raise PictureError(f"{path} is not a picture of a known kind") from error
-    # Pillow's decoders raise SyntaxError and ValueError too, for damaged files.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except _READER_ERRORS as error:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
 
 
 def _to_rgb(image: Image.Image) -> Pixels:
     if image.mode == "I" or image.mode.startswith("I;16"):
+        if "transparency" in image.info:
+            raise PictureError("a transparent picture of 16-bit samples cannot be coded")
         samples = np.asarray(image).astype(np.int64)
         if samples.size and (samples.min() < 0 or samples.max() > 65535):
             raise PictureError("a picture of 32-bit integers cannot be coded")

@@ -17,15 +17,16 @@ from torch import Tensor
 
 from lic.codec.tiling import TILE_UNIT, Region
 from lic.entropy_coding import Decoder, Encoder
+from lic.models import CodecModel
 from lic.models.latent_coding import decode_latents, encode_latents
 
 
 class TorchRuntime:
     """A deployable model, ready to code; see `lic.models.deployable` for its parts."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: CodecModel) -> None:
         self.model = model.eval().requires_grad_(False)
-        self.path = deepcopy(model.entropy).double()
+        self.path: Any = deepcopy(model.entropy).double()
         self.latents: int = model.config.latents
         self.stride: int = model.latent_stride
         self.halo: int = model.halo

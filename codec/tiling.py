@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 TILE_UNIT = 64
 DEFAULT_TILE = 1024
+# In TILE_UNITs: what a decoder needs in memory for a tile is bounded by the format.
+MAX_TILE = 32
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ def padded(size: int) -> int:
 
 
 def tile_count(width: int, height: int, tile: int) -> int:
-    """How many tiles of side ``tile`` pixels cover a picture."""
+    """How many tiles of side ``tile`` pixels (or ValueError, if none) cover a picture."""
+    if tile <= 0:
+        raise ValueError("a tile's side must be positive")
     return -(-width // tile) * -(-height // tile)
 
 

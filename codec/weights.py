@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -36,18 +37,42 @@ class Weights:
     runtime: TorchRuntime
 
 
-def weights_folder() -> Path:
-    """The folder of the installed weights."""
-    return Path(str(resources.files("lic.weights")))
+def weights_folders() -> list[Path]:
+    """Where weights are looked for: the folder LIC_WEIGHTS, if set, then the package's own."""
+    own = Path(str(resources.files("lic.weights")))
+    chosen = os.environ.get("LIC_WEIGHTS")
+    return [Path(chosen), own] if chosen else [own]
 
 
-def read_manifest() -> dict[str, dict[str, Any]]:
-    """The manifest's entries by id; raises WeightsError if it cannot be read."""
+def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    """A folder's manifest: entries by id; raises WeightsError if it cannot be read."""
     try:
-        entries = json.loads((weights_folder() / MANIFEST).read_text())
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"the manifest of the weights cannot be read: {error}") from error
-    return dict(entries)
+        return dict(json.loads((folder / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"the manifest in {folder} cannot be read: {error}") from error
+
+
+def installed() -> dict[str, tuple[Path, dict[str, Any]]]:
+    """All weights that can be used by their ids: the folder and the manifest's entry of each."""
+    found: dict[str, tuple[Path, dict[str, Any]]] = {}
+    for folder in weights_folders():
+        for weights_id, entry in read_manifest(folder).items():
+            found.setdefault(weights_id, (folder, entry))
+    return found
+
+
+def _find(weights_id: str) -> tuple[Path, dict[str, Any]]:
+    weights = installed()
+    if weights_id not in weights:
+        names = ", ".join(sorted(weights)) or "none"
+        raise WeightsError(f"weights {weights_id!r} are not installed; there are: {names}")
+    return weights[weights_id]
+
+
+def installed_digest(weights_id: str) -> str:
+    """The first eight digits of the manifest's SHA-256; raises WeightsError for unknown weights."""
+    digest: str = _find(weights_id)[1]["sha256"]
+    return digest[: 2 * DIGEST_BYTES]
 
 
 def note_points(weights_id: str, summary: dict[str, Any]) -> None:
@@ -57,14 +82,15 @@ def note_points(weights_id: str, summary: dict[str, Any]) -> None:
     """
     from lic.codec.output import write_file
 
-    manifest = read_manifest()
+    folder, _ = _find(weights_id)
+    manifest = read_manifest(folder)
     columns = summary["codecs"][weights_id]
     kept = {"quality": "setting", "bpp": "bpp", "psnr": "psnr", "ms_ssim": "ms_ssim"}
     manifest[weights_id]["kodak"] = {
         **{key: [round(value, 4) for value in columns[name]] for key, name in kept.items()},
-        "bd_rate_vtm": round(summary["bd_rate"]["VTM"][weights_id], 2),
+        "bd_rate_vtm": summary["bd_rate"]["VTM"].get(weights_id),
     }
-    write_file(weights_folder() / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    write_file(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 
 
 def resolve(weights: str | Weights) -> Weights:
@@ -80,12 +106,9 @@ def resolve(weights: str | Weights) -> Weights:
 
 @lru_cache(maxsize=2)
 def _load_installed(weights_id: str) -> Weights:
-    manifest = read_manifest()
-    if weights_id not in manifest:
-        names = ", ".join(sorted(manifest)) or "none"
-        raise WeightsError(f"weights {weights_id!r} are not installed; there are: {names}")
-    weights = load_weights(weights_folder() / f"{weights_id}.safetensors", weights_id)
-    if not manifest[weights_id]["sha256"].startswith(weights.digest.hex()):
+    folder, entry = _find(weights_id)
+    weights = load_weights(folder / f"{weights_id}.safetensors", weights_id)
+    if not entry["sha256"].startswith(weights.digest.hex()):
         raise WeightsError(f"the file of weights {weights_id!r} is not the one in the manifest")
     return weights
 
@@ -103,7 +126,7 @@ def load_weights(path: Path, weights_id: str) -> Weights:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata()
         tensors = load(data)
-        model: Any = create_model(metadata["model"], json.loads(metadata["config"]))
+        model = create_model(metadata["model"], json.loads(metadata["config"]))
         model.side.counts = tensors.pop(_TABLES_KEY)
         model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     except (
@@ -133,7 +156,7 @@ def save_weights(
     from lic.codec.output import write_file
     from lic.models import create_model
 
-    model: Any = create_model(model_name, config)
+    model = create_model(model_name, config)
     model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     model.side.freeze()
     tensors = {name: tensor.cpu().contiguous() for name, tensor in state.items()}

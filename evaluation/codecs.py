@@ -1,7 +1,6 @@
 """The codecs that an evaluation compares: lic's own weights, and the formats that Pillow writes.
 
-Each is a small frozen value that a worker process can be given. `CompressAI`'s models are in
-`lic.evaluation.compressai_codec`.
+Each is a small frozen value that a worker process can be given.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import Image, features
 
@@ -35,6 +35,10 @@ class Codec(Protocol):
         """For tables and plots; unique within an evaluation."""
 
     @property
+    def version(self) -> str:
+        """What was measured, exactly: the name, with a digest where that can change."""
+
+    @property
     def settings(self) -> tuple[float, ...]:
         """What `encode` takes, from the smallest files to the best pictures."""
 
@@ -54,6 +58,13 @@ class LicCodec:
 
     name: str
     settings: tuple[float, ...]
+
+    @property
+    def version(self) -> str:
+        """The id and the digest of the weights."""
+        from lic.codec.weights import installed_digest
+
+        return f"{self.name} {installed_digest(self.name)}"
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """A lic file of quality ``setting``, 0 to 100."""
@@ -83,6 +94,11 @@ class PillowCodec:
     kind: str
     option: str = "quality"
     options: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def version(self) -> str:
+        """The name and Pillow's version."""
+        return f"{self.name} (Pillow {PIL.__version__})"
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """A file with ``option`` at ``setting``."""

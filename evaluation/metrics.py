@@ -54,7 +54,8 @@ def bd_rate(
     """Bjontegaard delta rate in percent (negative is better than the anchor), by pchip.
 
     Rates in bpp, qualities in dB, over the qualities that both curves reach; nan if those are
-    none or a quality is infinite. Raises MissingPackageError without the package `bjontegaard`.
+    none, or if a curve's qualities do not rise or are infinite. Raises MissingPackageError without
+    the package `bjontegaard`.
     """
     try:
         from bjontegaard import bd_rate as bjontegaard_rate
@@ -62,6 +63,8 @@ def bd_rate(
         raise MissingPackageError.of("bjontegaard", "evaluation") from error
     overlap = min(max(anchor_quality), max(quality)) - max(min(anchor_quality), min(quality))
     if not 0 < overlap < math.inf or math.inf in quality or math.inf in anchor_quality:
+        return math.nan
+    if any(np.any(np.diff(curve) <= 0) for curve in (anchor_quality, quality)):
         return math.nan
     rate = bjontegaard_rate(
         anchor_bpp,

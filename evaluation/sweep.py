@@ -1,8 +1,9 @@
 """Rate-distortion sweeps by real files: encode to disk, decode in another process, compare.
 
-Rate is that of the whole file; distortion that of the decoded 8-bit picture. Each codec has an
-encoding and a decoding pool of fresh processes, which share nothing but the files. What is measured
-goes to a CSV file row by row, and a sweep that finds rows there does not measure them again.
+Rate is that of the whole file; distortion that of the decoded 8-bit picture. Encoding, decoding and
+judging happen in different, fresh processes for each codec, which share nothing but the files.
+What is measured goes to a CSV file row by row, and a sweep that finds rows there does not measure
+them again.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation import anchors
@@ -32,8 +35,9 @@ from lic.evaluation.metrics import bd_rate, decibel, ms_ssim, psnr
 class Row:
     """One picture through one codec at one setting.
 
-    Rates in bits a pixel, ``psnr`` in dB, ``ms_ssim`` in 0..1 (nan for small pictures), times in
-    seconds, memory (the whole process's peak) in megabytes.
+    ``picture`` is the path within the evaluated folder. Rates in bits a pixel, ``psnr`` in dB,
+    ``ms_ssim`` in 0..1 (nan for small pictures), times in seconds, without loading libraries and
+    weights. Memory is the peak of the whole process so far, libraries included, in megabytes.
     """
 
     codec: str
@@ -57,8 +61,10 @@ class Row:
 _MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "encode_s", "decode_s")
 
 
-def _limit_threads(threads: int) -> None:
+def _start_worker(codec: Codec, threads: int) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
+    # Libraries and weights are loaded here, outside all clocks.
+    codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8), codec.settings[0]))
 
 
 def _peak_mb() -> float:
@@ -71,27 +77,25 @@ def _encode(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str
     data = codec.encode(pixels, setting)
     seconds = time.perf_counter() - start
     file.write_bytes(data)
-    count = pixels.shape[0] * pixels.shape[1]
-    return {
-        "bpp": 8 * len(data) / count,
-        "encode_s": seconds,
-        "encode_mb": _peak_mb(),
-        "estimated_bpp": codec.estimate(pixels, setting) / count,
-    }
+    bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+    return {"bpp": bpp, "encode_s": seconds, "encode_mb": _peak_mb()}
 
 
-def _decode(codec: Codec, picture: Path, file: Path) -> dict[str, float]:
+def _decode(codec: Codec, file: Path) -> dict[str, float]:
     data = file.read_bytes()
     start = time.perf_counter()
     decoded = codec.decode(data)
     seconds = time.perf_counter() - start
-    memory = _peak_mb()
-    pixels = read_picture(picture)
+    np.save(file.with_suffix(".npy"), decoded)
+    return {"decode_s": seconds, "decode_mb": _peak_mb()}
+
+
+def _judge(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str, float]:
+    pixels, decoded = read_picture(picture), np.load(file.with_suffix(".npy"))
     return {
-        "decode_s": seconds,
-        "decode_mb": memory,
         "psnr": psnr(pixels, decoded),
         "ms_ssim": ms_ssim(pixels, decoded),
+        "estimated_bpp": codec.estimate(pixels, setting) / (pixels.shape[0] * pixels.shape[1]),
     }
 
 
@@ -100,10 +104,11 @@ def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [
-            Row(**{k: v if k in ("codec", "picture") else float(v) for k, v in line.items()})  # type: ignore[arg-type]
-            for line in csv.DictReader(file)
-        ]
+        lines = [line for line in csv.DictReader(file) if None not in line.values()]
+    return [
+        Row(**{k: v if k in ("codec", "picture") else float(v) for k, v in line.items()})  # type: ignore[arg-type]
+        for line in lines
+    ]
 
 
 def usable(pictures: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
@@ -120,14 +125,16 @@ def usable(pictures: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
 
 def sweep(
     codecs: Sequence[Codec],
+    folder: Path,
     pictures: Sequence[Path],
     table: Path,
     jobs: int,
     report: Callable[[Row], None],
 ) -> list[Row]:
-    """Measure codecs at all their settings on pictures; rows go to the CSV file ``table``.
+    """Measure codecs at all their settings on pictures below ``folder``.
 
-    ``jobs`` pictures are coded at a time; times are comparable only with one.
+    Rows go to the CSV file ``table``, and those that are there are not measured again. ``jobs``
+    pictures are coded at a time; times are comparable only with one.
 
     Raises
     ------
@@ -135,62 +142,62 @@ def sweep(
         If a picture cannot be coded or weights are not installed.
     """
     rows = {row.key: row for row in read_rows(table)}
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    names = [field.name for field in fields(Row)]
-    fresh = not rows
-    with table.open("a", newline="") as file:
-        writer = csv.DictWriter(file, names)
-        if fresh:
-            writer.writeheader()
+    # Rewritten, so that a line which an interruption cut short is gone.
+    with table.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        writer.writeheader()
+        writer.writerows(map(asdict, rows.values()))
         for codec in codecs:
             wanted = [
-                (setting, picture)
+                (setting, str(picture.relative_to(folder)))
                 for setting in codec.settings
                 for picture in pictures
-                if (codec.name, setting, picture.name) not in rows
             ]
-            for row in _measure(codec, wanted, jobs, threads) if wanted else ():
+            missing = [w for w in wanted if (codec.version, *w) not in rows]
+            for row in _measure(codec, folder, missing, jobs) if missing else ():
                 writer.writerow(asdict(row))
                 file.flush()
                 rows[row.key] = row
                 report(row)
-    order = {codec.name: set(codec.settings) for codec in codecs}
-    known = {picture.name for picture in pictures}
-    return [r for r in rows.values() if r.setting in order.get(r.codec, ()) and r.picture in known]
+    return [
+        rows[codec.version, setting, str(picture.relative_to(folder))]
+        for codec in codecs
+        for setting in codec.settings
+        for picture in pictures
+    ]
 
 
 def _measure(
-    codec: Codec, wanted: Sequence[tuple[float, Path]], jobs: int, threads: int
+    codec: Codec, folder: Path, wanted: Sequence[tuple[float, str]], jobs: int
 ) -> Iterator[Row]:
-    context = multiprocessing.get_context("spawn")
     options: dict[str, Any] = {
-        "mp_context": context,
-        "initializer": _limit_threads,
-        "initargs": (threads,),
+        "mp_context": multiprocessing.get_context("spawn"),
+        "initializer": _start_worker,
+        "initargs": (codec, max(1, (os.cpu_count() or 1) // jobs)),
     }
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory() as name,
         ProcessPoolExecutor(jobs, **options) as encoders,
         ProcessPoolExecutor(jobs, **options) as decoders,
+        ProcessPoolExecutor(jobs, **options) as judges,
     ):
         for start in range(0, len(wanted), jobs):
-            batch = wanted[start : start + jobs]
-            files = [Path(folder) / str(i) for i in range(len(batch))]
+            batch = [
+                (setting, picture, Path(name) / str(i))
+                for i, (setting, picture) in enumerate(wanted[start : start + jobs])
+            ]
+            # One after the other, so that each clock runs beside `jobs` others of its kind.
             encoded = _gather(
-                encoders.submit(_encode, codec, setting, picture, file)
-                for (setting, picture), file in zip(batch, files, strict=True)
+                [encoders.submit(_encode, codec, s, folder / p, f) for s, p, f in batch]
             )
-            decoded = _gather(
-                decoders.submit(_decode, codec, picture, file)
-                for (_, picture), file in zip(batch, files, strict=True)
-            )
-            for (setting, picture), e, d in zip(batch, encoded, decoded, strict=True):
-                yield Row(codec.name, setting, picture.name, **e, **d)
+            decoded = _gather([decoders.submit(_decode, codec, f) for _, _, f in batch])
+            judged = _gather([judges.submit(_judge, codec, s, folder / p, f) for s, p, f in batch])
+            for (s, p, _), e, d, j in zip(batch, encoded, decoded, judged, strict=True):
+                yield Row(codec.version, s, p, **e, **d, **j)
 
 
-def _gather(futures: Any) -> list[dict[str, float]]:
-    pending: list[Future[dict[str, float]]] = list(futures)
-    return [future.result() for future in pending]
+def _gather(futures: list[Future[dict[str, float]]]) -> list[dict[str, float]]:
+    return [future.result() for future in futures]
 
 
 def summarise(codecs: Sequence[Codec], rows: Sequence[Row]) -> dict[str, Any]:
@@ -206,7 +213,7 @@ def summarise(codecs: Sequence[Codec], rows: Sequence[Row]) -> dict[str, Any]:
     for codec in codecs:
         columns: dict[str, list[float]] = {"setting": list(codec.settings)}
         groups = [
-            [r for r in rows if r.codec == codec.name and r.setting == setting]
+            [r for r in rows if r.codec == codec.version and r.setting == setting]
             for setting in codec.settings
         ]
         for key in _MEANS:

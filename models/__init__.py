@@ -4,6 +4,7 @@ from lic.models import deployable as deployable  # registers the family
 from lic.models.base import CodecModel, ModelOutput
 from lic.models.registry import (
     PRESETS,
+    Preset,
     UnknownModelError,
     create_model,
     create_preset,
@@ -15,6 +16,7 @@ __all__ = [
     "PRESETS",
     "CodecModel",
     "ModelOutput",
+    "Preset",
     "UnknownModelError",
     "create_model",
     "create_preset",

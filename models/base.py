@@ -6,6 +6,8 @@ from typing import Any, ClassVar, TypedDict
 
 from torch import Tensor, nn
 
+from lic.models.factorized import FactorizedDensity
+
 
 class Likelihoods(TypedDict):
     """Probabilities of the latents and of the side information, any shape (B, ...)."""
@@ -37,6 +39,17 @@ class CodecModel(nn.Module):
     halo: int
     """How many latents around a part of a picture change that part's transforms."""
     config: Any
+    """An instance of ``config_class``; its ``latents`` is the number of latent channels."""
+    analysis: nn.Module
+    """(x, quality) to latents (B, M, h, w), in their own units."""
+    synthesis: nn.Module
+    """(latents, quality) to pictures."""
+    hyper_analysis: nn.Module
+    """(latents, quality) to real-valued side information z."""
+    entropy: nn.Module
+    """What decides probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
+    side: FactorizedDensity
+    """The distribution of z."""
 
     def lambda_at(self, quality: Tensor) -> Tensor:
         """The rate-distortion trade-offs, in bits for a squared 8-bit error, of qualities (B,)."""

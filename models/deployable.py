@@ -89,6 +89,10 @@ class Deployable(CodecModel):
     latent_stride = 16
     stride = 64
     config: DeployableConfig
+    analysis: Analysis
+    synthesis: Synthesis
+    hyper_analysis: HyperAnalysis
+    entropy: EntropyPath
 
     def __init__(self, config: DeployableConfig) -> None:
         super().__init__()
@@ -135,9 +139,9 @@ class Deployable(CodecModel):
 
         Returns
         -------
-        ``x_hat`` (B, 3, H, W), not clamped, and ``likelihoods`` of ``y`` (B, M, H/16, W/16, in
-        coding order) and ``z`` (B, Z, H/64, W/64). Rate comes from uniform noise, reconstruction
-        from straight-through rounding.
+        ``x_hat`` (B, 3, H, W), not clamped, and ``likelihoods`` of ``y`` (B, 4M, H/32, W/32; the
+        four steps one after the other) and ``z`` (B, Z, H/64, W/64). Rate comes from uniform
+        noise, reconstruction from straight-through rounding.
         """
         entropy = self.entropy
         y = self.analysis(x, quality)

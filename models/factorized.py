@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lic.entropy_coding import FactorizedTables
+from lic.models.layers import lower_bound
 
 # Symbols beyond +-REACH are escapes.
 REACH = 32
@@ -65,9 +66,9 @@ class FactorizedDensity(nn.Module):
         lower = self._logits(flat - 0.5, level)
         upper = self._logits(flat + 0.5, level)
         # The side on which both sigmoids are small keeps the difference precise.
-        sign = -torch.sign(lower + upper).detach()
+        sign = torch.where(lower + upper > 0, -1.0, 1.0)
         mass = (torch.sigmoid(sign * upper) - torch.sigmoid(sign * lower)).abs()
-        return mass.clamp_min(1e-9).view_as(z)
+        return lower_bound(mass, 1e-9).view_as(z)
 
     @torch.no_grad()
     def freeze(self) -> None:

@@ -70,7 +70,7 @@ def encode_latents(
     ``path`` and ``quality`` (1,) are float64; latents whose scale indices are all less than
     ``skip_below`` are not coded and decode to their centres.
     """
-    z_symbols = z[0].round().clamp(-_LIMIT, _LIMIT).double()
+    z_symbols = z[0].double().round().clamp(-_LIMIT, _LIMIT)
     channels, height, width = z_symbols.shape
     encoder.put_factorized(
         z_symbols.flatten().numpy().astype(np.int32),

@@ -22,7 +22,7 @@ _SCALE_SPREAD = (0.0, -0.7, 0.7, 1.4)
 
 
 def _principal_components(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The ``count`` strongest directions (count, d) of rows (n, d), and their variances."""
+    """The ``count`` strongest directions (count, d) of rows (n, d), and their mean squares."""
     values, vectors = torch.linalg.eigh(rows.T @ rows / rows.shape[0])
     return vectors.flip(1)[:, :count].T, values.flip(0)[:count].clamp_min(1e-6)
 

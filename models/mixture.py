@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from lic.entropy_coding import LOGIT_UNIT, MEAN_UNIT, SCALES, MixtureParameters, scale_index
+from lic.entropy_coding import LOGIT_UNIT, MEAN_UNIT, SCALES, MixtureParameters
 from lic.models.layers import lower_bound
 
 _LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
+_LOG_SCALE_STEP = (_LOG_SCALE_MAX - _LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
 
 
@@ -99,6 +100,8 @@ class Mixture:
         parameters = MixtureParameters(
             logits=np.clip(logits, -128, 127).astype(np.int8),
             means=means.astype(np.int16),
-            scales=scale_index(np.exp(flat(self.log_scales))),
+            scales=np.rint((flat(self.log_scales) - _LOG_SCALE_MIN) / _LOG_SCALE_STEP).astype(
+                np.uint8
+            ),
         )
         return centre, parameters

@@ -34,10 +34,10 @@ class CropDataset:
     """
 
     def __init__(
-        self, folders: Sequence[Path], min_side: int, max_pixels: float, seed: int
+        self, folders: Sequence[Path], min_side: int, max_pixels: float, seed: int = 0
     ) -> None:
         self.pictures: list[NDArray[np.uint8]] = []
-        self._random = np.random.default_rng(seed)
+        self.random = np.random.default_rng(seed)
         paths = list_pictures(folders)
         np.random.default_rng(0).shuffle(paths)  # type: ignore[arg-type]
         pixels = 0
@@ -63,12 +63,12 @@ class CropDataset:
     def batch(self, size: int, side: int) -> Tensor:
         """A batch (size, 3, side, side) of uint8 crops; pictures are drawn by their area."""
         crops = np.empty((size, side, side, 3), dtype=np.uint8)
-        for i, index in enumerate(self._random.choice(len(self.pictures), size, p=self._weights)):
+        for i, index in enumerate(self.random.choice(len(self.pictures), size, p=self._weights)):
             picture = self.pictures[index]
-            top = self._random.integers(picture.shape[0] - side + 1)
-            left = self._random.integers(picture.shape[1] - side + 1)
+            top = self.random.integers(picture.shape[0] - side + 1)
+            left = self.random.integers(picture.shape[1] - side + 1)
             crop = picture[top : top + side, left : left + side]
-            flips = self._random.integers(8)
+            flips = self.random.integers(8)
             if flips & 1:
                 crop = crop[::-1]
             if flips & 2:

@@ -8,13 +8,14 @@ processes (torchrun) each take their own crops and average their gradients.
 from __future__ import annotations
 
 import math
-import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -48,7 +49,6 @@ class TrainingConfig:
     linear_start: bool = True
     compile: bool = False
     checkpoint_seconds: float = 120.0
-    log_steps: int = 100
     max_pixels: float = 4e8
     seed: int = 0
 
@@ -63,12 +63,27 @@ class TrainingState:
     bpp: float = math.nan
     psnr: float = math.nan
     loss: float = math.nan
+    norm: float = math.inf
+    """Running mean of the gradient's norm, by which an exploding step is told."""
 
     def fraction(self, config: TrainingConfig) -> float:
         """How much of the budget is spent, 0 to 1."""
         if config.steps:
             return min(self.step / config.steps, 1.0)
         return min(self.seconds / (60 * config.minutes), 1.0)
+
+
+def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
+    """The last checkpoint of a run's folder; raises TrainingError if it cannot be read."""
+    wanted = {"model_name", "model_config", "training", "model", "ema", "optimizer", "progress"}
+    try:
+        state = torch.load(run / CHECKPOINT, map_location=device, weights_only=True)
+        missing = wanted - set(state)
+    except (OSError, EOFError, RuntimeError, LookupError, TypeError, pickle.PickleError) as error:
+        raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
+    if missing:
+        raise TrainingError(f"the checkpoint in {run} lacks {', '.join(sorted(missing))}")
+    return dict(state)
 
 
 def rate_distortion_loss(
@@ -165,27 +180,43 @@ class Trainer:
         )
         self.gradients = _Gradients(decayed + others)
         self.progress = TrainingState()
-        self._norm = math.inf
-        # How much of the budget is spent, as all processes agree: they must stop together.
+        # How much of the budget is spent, as all processes agree: they change crops together, and
+        # stop together.
         self._fraction = 0.0
-        # After the shared start: each process draws its own noise and qualities.
-        torch.manual_seed(config.seed + 1 + int(os.environ.get("RANK", "0")))
+        self.rank = dist.get_rank() if dist.is_initialized() else 0
+        self._seed()
 
-    def resume(self) -> bool:
-        """Continue from the run's last checkpoint; False if there is none."""
-        path = self.out / CHECKPOINT
-        if not path.exists():
-            return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
+    def _seed(self) -> None:
+        """Draw crops, noise and qualities that no other process and no earlier step has seen."""
+        entropy = np.random.SeedSequence([self.config.seed, self.rank, self.progress.step])
+        self.dataset.random = np.random.default_rng(entropy)
+        torch.manual_seed(int(entropy.generate_state(1)[0]))
+
+    def resume(self) -> None:
+        """Continue from the run's last checkpoint.
+
+        Raises
+        ------
+        TrainingError
+            If there is none that can be read, or it is of another network.
+        """
+        state = load_checkpoint(self.out, self.device)
+        if state["model_config"] != full_config(self.model):
+            raise TrainingError(f"the run in {self.out} is of another network")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.ema = state["ema"]
         self.progress = TrainingState(**state["progress"])
-        return True
+        self._seed()
 
     def save(self) -> None:
-        """Write the checkpoint; the last good one stays until the new one is complete."""
-        self.out.mkdir(parents=True, exist_ok=True)
+        """Write the checkpoint; the last good one stays until the new one is complete.
+
+        Raises
+        ------
+        TrainingError
+            If it cannot be written.
+        """
         state = {
             "model_name": self.model_name,
             "model_config": full_config(self.model),
@@ -196,11 +227,15 @@ class Trainer:
             "progress": asdict(self.progress),
         }
         temporary = self.out / f"{CHECKPOINT}.tmp"
-        torch.save(state, temporary)
-        temporary.replace(self.out / CHECKPOINT)
+        try:
+            torch.save(state, temporary)
+            temporary.replace(self.out / CHECKPOINT)
+        except (OSError, RuntimeError) as error:  # torch's writer raises either on a full disk
+            temporary.unlink(missing_ok=True)
+            raise TrainingError(f"cannot write the checkpoint in {self.out}: {error}") from error
 
     def run(self, report: Callable[[TrainingState], None]) -> None:
-        """Train to the end of the budget, calling ``report`` every ``log_steps`` steps.
+        """Train to the end of the budget, calling ``report`` after every good step.
 
         Raises
         ------
@@ -211,12 +246,12 @@ class Trainer:
         if config.compile:
             self.model.compile(dynamic=False)
         self.model.train()
-        leads = int(os.environ.get("RANK", "0")) == 0
+        leads = self.rank == 0
         last = saved = time.monotonic()
         bad = 0
         self._fraction = progress.fraction(config)
         while self._fraction < 1:
-            good = self._step(progress.fraction(config))
+            good = self._step(self._fraction)
             now = time.monotonic()
             progress.seconds += now - last
             last = now
@@ -225,13 +260,12 @@ class Trainer:
                 raise TrainingError(
                     f"the training diverged: {bad} bad steps in a row up to step {progress.step}"
                 )
-            if leads and good and progress.step % config.log_steps == 0:
+            if leads and good:
                 report(progress)
             if leads and good and now - saved > config.checkpoint_seconds:
                 self.save()
                 saved = now
         if leads:
-            report(progress)
             self.save()
 
     def _step(self, fraction: float) -> bool:
@@ -252,17 +286,17 @@ class Trainer:
         loss, bpp, mse = rate_distortion_loss(out, x, trade_off)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        scalars = [loss.item(), bpp.item(), mse.item(), fraction]
-        mean_loss, mean_bpp, mean_mse, fraction = self.gradients.average(scalars)
+        scalars = [loss.item(), bpp.item(), mse.item(), progress.fraction(config)]
+        mean_loss, mean_bpp, mean_mse, spent = self.gradients.average(scalars)
         norm = nn.utils.clip_grad_norm_(self.gradients.parameters, config.clip).item()
         progress.step += 1
-        self._fraction = progress.fraction(config) if config.steps else fraction
+        self._fraction = progress.fraction(config) if config.steps else spent
         settled = progress.step > config.warmup
-        if not math.isfinite(norm) or (settled and norm > 20 * self._norm):
+        if not math.isfinite(norm) or (settled and norm > 20 * progress.norm):
             progress.skipped += 1
-            self._norm *= 1.05  # a lasting change of scale must not lock the training out
+            progress.norm *= 1.05  # a lasting change of scale must not lock the training out
             return False
-        self._norm = norm if math.isinf(self._norm) else 0.99 * self._norm + 0.01 * norm
+        progress.norm = norm if math.isinf(progress.norm) else 0.99 * progress.norm + 0.01 * norm
         rate = config.learning_rate * min(progress.step / config.warmup, 1.0) * (1 - fraction)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -285,4 +319,6 @@ class Trainer:
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return False

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import torch
 
 from lic.codec.output import write_file
-from lic.codec.weights import MANIFEST, save_weights
+from lic.codec.weights import MANIFEST, read_manifest, save_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.errors import TrainingError
-from lic.training.loop import CHECKPOINT
+from lic.training.loop import load_checkpoint
 
 
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
@@ -26,16 +27,16 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     TrainingError
         If the run has no readable checkpoint, or the id is in the manifest already.
     """
-    path = out / MANIFEST
-    manifest = json.loads(path.read_text()) if path.exists() else {}
-    if weights_id in manifest:
+    path, target = out / MANIFEST, out / f"{weights_id}.safetensors"
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", weights_id):
+        raise TrainingError(
+            f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots and dashes"
+        )
+    manifest = read_manifest(out) if path.exists() else {}
+    if weights_id in manifest or target.exists():
         raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
-    try:
-        state = torch.load(run / CHECKPOINT, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError) as error:
-        raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
+    state = load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
-    target = out / f"{weights_id}.safetensors"
     # Half precision for the convolutions: half the size, and no measurable loss on Kodak.
     tensors = {k: v.half() if v.ndim == 4 else v for k, v in state["ema"].items()}
     digest = save_weights(target, name, config, tensors)

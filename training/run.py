@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from lic.models import PRESETS
+from lic.models import PRESETS, Preset
 from lic.training.data import CropDataset
 from lic.training.errors import TrainingError
-from lic.training.loop import Trainer, TrainingConfig, TrainingState
+from lic.training.loop import CHECKPOINT, Trainer, TrainingConfig, TrainingState
 
 
 def start(
@@ -40,16 +41,39 @@ def start(
     """
     if preset not in PRESETS:
         raise TrainingError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-    if (out / "last.pt").exists() != resume:
+    if (out / CHECKPOINT).exists() != resume:
         found = "holds a run already: continue it with --resume" if not resume else "holds no run"
         raise TrainingError(f"{out} {found}")
-    rank, config = _join_processes(), TrainingConfig(**settings)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
+    config = TrainingConfig(**settings)
+    if not math.isfinite(config.minutes):
+        raise TrainingError("the minutes must be a finite number")
+    device = _device(device_name)
+    if "RANK" in os.environ:  # torchrun's
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        _train(folders, PRESETS[preset], out, config, device, resume)
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _train(
+    folders: list[Path],
+    preset: Preset,
+    out: Path,
+    config: TrainingConfig,
+    device: torch.device,
+    resume: bool,
+) -> None:
     console = Console(stderr=True)
     logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
     largest = max(config.crop, config.final_crop)
-    dataset = CropDataset(folders, largest, config.max_pixels, config.seed + 1000 * rank)
-    device = _device(device_name)
-    trainer = Trainer(PRESETS[preset].model, PRESETS[preset].config, config, dataset, out, device)
+    dataset = CropDataset(folders, largest, config.max_pixels)
+    trainer = Trainer(preset.model, preset.config, config, dataset, out, device)
     if resume:
         trainer.resume()
     columns = (
@@ -58,38 +82,30 @@ def start(
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    try:
-        with Progress(*columns, console=console, disable=rank > 0) as bar:
-            task = bar.add_task("", total=1.0)
+    with Progress(*columns, console=console, disable=trainer.rank > 0) as bar:
+        task = bar.add_task("", total=1.0)
 
-            def report(state: TrainingState) -> None:
-                text = (
-                    f"step {state.step}  {state.bpp:.3f} bpp  {state.psnr:.2f} dB  "
-                    f"loss {state.loss:.3f}  skipped {state.skipped}"
-                )
-                bar.update(task, completed=state.fraction(config), description=text)
+        def report(state: TrainingState) -> None:
+            text = (
+                f"step {state.step}  {state.bpp:.3f} bpp  {state.psnr:.2f} dB  "
+                f"loss {state.loss:.3f}  skipped {state.skipped}"
+            )
+            bar.update(task, completed=state.fraction(config), description=text)
 
-            trainer.run(report)
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-
-
-def _join_processes() -> int:
-    """Join torchrun's process group, if there is one; gives this process's rank."""
-    if "RANK" not in os.environ:
-        return 0
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return dist.get_rank()
+        trainer.run(report)
 
 
 def _device(name: str | None) -> torch.device:
+    """The device of a name, by default the GPU if there is one; a process's own of several."""
     if name is None:
-        local = os.environ.get("LOCAL_RANK", "0")
-        name = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         raise TrainingError(f"no device {name!r}: {error}") from error
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     return device

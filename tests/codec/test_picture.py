@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_16_bit_samples_are_rounded_to_8_bits(tmp_path: Path) -> None:
     assert pixels.shape == (1, 5, 3)
 
 
+def test_transparent_16_bit_samples_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.ones((2, 2), np.uint16)).save(path, transparency=1)
+    with pytest.raises(PictureError, match="transparent"):
+        read_picture(path)
+
+
+def test_an_animation_and_a_format_that_is_not_for_pictures_are_refused(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    path = saved(frames[0], tmp_path, "picture.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(PictureError, match="animation"):
+        read_picture(path)
+    script = saved(frames[0], tmp_path, "picture.eps")
+    with pytest.raises(PictureError, match="not a picture"):
+        read_picture(script)
+
+
 def test_floating_point_samples_are_refused(tmp_path: Path) -> None:
     path = saved(Image.fromarray(np.zeros((2, 2), np.float32)), tmp_path, "picture.tiff")
     with pytest.raises(PictureError, match="floating-point"):
@@ -99,3 +117,18 @@ def test_pictures_are_found_in_all_folders_below(tmp_path: Path) -> None:
     second = saved(Image.fromarray(COLOURS), tmp_path, "y.jpg")
     (tmp_path / "notes.txt").write_text("")
     assert list_pictures([tmp_path]) == [first, second]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
+def test_damaged_pictures_are_read_or_a_named_error(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    Image.fromarray(np.repeat(COLOURS, 6, axis=0)).save(path, kind)
+    good = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(100):
+        damaged = bytearray(good)
+        for place in random.integers(0, len(good), 3):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with suppress(PictureError):
+            assert read_picture(path).dtype == np.uint8

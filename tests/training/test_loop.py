@@ -43,10 +43,14 @@ def test_training_improves_the_loss(tmp_path: Path) -> None:
     assert long.loss < 0.8 * short.loss
 
 
-def test_a_run_stops_at_its_steps_or_its_minutes(tmp_path: Path) -> None:
+def test_a_run_stops_at_its_steps_or_its_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert run(trainer(tmp_path / "a", steps=7)).step == 7
-    state = run(trainer(tmp_path / "b", steps=0, minutes=0.05))
-    assert 3 <= state.seconds < 6
+    clock = iter(range(1000))
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(clock)))
+    state = run(trainer(tmp_path / "b", steps=0, minutes=0.1))  # a second a step
+    assert 6 <= state.step <= 8
 
 
 def test_the_last_part_sees_larger_crops(tmp_path: Path) -> None:
@@ -64,14 +68,38 @@ def test_the_last_part_sees_larger_crops(tmp_path: Path) -> None:
 
 
 def test_a_resumed_run_goes_on_where_it_was(tmp_path: Path) -> None:
-    run(trainer(tmp_path, steps=6))
+    first = trainer(tmp_path, steps=6)
+    crops = trainer(tmp_path).dataset.batch(2, 64)
+    run(first)
     again = trainer(tmp_path, steps=10)
-    assert again.resume()
-    assert again.progress.step == 6
-    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)
-    for name, value in again.model.state_dict().items():
-        assert torch.equal(value, saved["model"][name])
+    again.resume()
+    assert again.progress == first.progress
+    for mine, theirs in (
+        (again.model.state_dict(), first.model.state_dict()),
+        (again.ema, first.ema),
+    ):
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    moments = [o.optimizer.state_dict()["state"] for o in (again, first)]
+    assert all(torch.equal(moments[0][i]["exp_avg"], moments[1][i]["exp_avg"]) for i in moments[1])
+    assert not torch.equal(again.dataset.batch(2, 64), crops)
     assert run(again).step == 10
+
+
+def test_a_damaged_or_foreign_checkpoint_is_a_named_error(tmp_path: Path) -> None:
+    path = tmp_path / CHECKPOINT
+    for content in (b"", b"garbage"):
+        path.write_bytes(content)
+        with pytest.raises(TrainingError, match="no readable checkpoint"):
+            trainer(tmp_path).resume()
+    torch.save({"state": 1}, path)
+    with pytest.raises(TrainingError, match="lacks"):
+        trainer(tmp_path).resume()
+    run(trainer(tmp_path, steps=1))
+    state = torch.load(path, weights_only=True)
+    state["model_config"]["width"] = 7
+    torch.save(state, path)
+    with pytest.raises(TrainingError, match="another network"):
+        trainer(tmp_path).resume()
 
 
 def test_a_bad_step_is_skipped_and_counted_and_does_not_reach_the_weights(
@@ -116,6 +144,9 @@ def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path) -> N
     assert len(weights.runtime.encode(torch.zeros(1, 32, 4, 4), 0.5, 0)) > 0
     with pytest.raises(TrainingError, match="taken"):
         pack_run(tmp_path / "run", "mine-1", out, notes)
+    for bad in ("../evil", "", "é", "x" * 64):
+        with pytest.raises(TrainingError, match="must be"):
+            pack_run(tmp_path / "run", bad, out, notes)
 
 
 def test_a_run_that_exists_is_not_overwritten_and_none_is_not_resumed(tmp_path: Path) -> None:
@@ -127,9 +158,14 @@ def test_a_run_that_exists_is_not_overwritten_and_none_is_not_resumed(tmp_path: 
         start([DATA], "tiny", tmp_path / "run", settings, "cpu", resume=False)
 
 
-def test_an_unknown_preset_or_device_is_a_named_error(tmp_path: Path) -> None:
+def test_bad_words_for_a_run_are_named_errors_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no preset 'huge'"):
         start([DATA], "huge", tmp_path, {"steps": 1}, "cpu", resume=False)
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match="cannot make"):
+        start([DATA], "tiny", tmp_path / "file", {"steps": 1}, "cpu", resume=False)
+    with pytest.raises(TrainingError, match="finite"):
+        start([DATA], "tiny", tmp_path / "run", {"minutes": float("nan")}, "cpu", resume=False)
     with pytest.raises(TrainingError, match="no device 'tpu9'"):
         start([DATA], "tiny", tmp_path, {"steps": 1}, "tpu9", resume=False)
 

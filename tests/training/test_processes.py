@@ -39,7 +39,41 @@ def test_gradients_and_scalars_are_averaged_over_processes(tmp_path: Path) -> No
     torchrun(script)
 
 
-def test_two_processes_train_one_network(tmp_path: Path) -> None:
+TRAIN = """
+import sys
+from pathlib import Path
+import torch
+import torch.distributed as dist
+from lic.models import PRESETS
+from lic.training.data import CropDataset
+from lic.training.loop import Trainer, TrainingConfig
+
+dist.init_process_group("gloo")
+config = TrainingConfig(steps=3, batch=1, crop=64, final_crop=64)
+dataset = CropDataset([Path(sys.argv[1])], 64, 1e9)
+preset = PRESETS["tiny"]
+trainer = Trainer(
+    preset.model, preset.config, config, dataset, Path(sys.argv[2]), torch.device("cpu")
+)
+crops = [None, None]
+dist.all_gather_object(crops, dataset.batch(1, 64))
+assert not torch.equal(*crops)
+trainer.run(lambda state: None)
+flat = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
+both = [torch.empty_like(flat) for _ in range(2)]
+dist.all_gather(both, flat)
+assert torch.equal(*both)
+dist.destroy_process_group()
+"""
+
+
+def test_processes_draw_other_crops_and_keep_one_network(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(TRAIN)
+    torchrun(script, Path(__file__).parents[1] / "data", tmp_path)
+
+
+def test_the_command_line_trains_by_two_processes(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8)).save(tmp_path / "a.png")
     words = ["train", tmp_path, "--preset", "tiny", "--out", tmp_path / "run", "--batch", 1]
