@@ -228,6 +228,7 @@ class Trainer:
         }
         temporary = self.out / f"{CHECKPOINT}.tmp"
         try:
+            self.out.mkdir(parents=True, exist_ok=True)
             torch.save(state, temporary)
             temporary.replace(self.out / CHECKPOINT)
         except (OSError, RuntimeError) as error:  # torch's writer raises either on a full disk
