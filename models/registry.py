@@ -53,7 +53,7 @@ PRESETS: dict[str, Preset] = {
         "deployable",
         {
             "width": 256,
-            "latents": 304,
+            "latents": 288,
             "hyper": 128,
             "hyper_width": 160,
             "analysis_depth": 4,
