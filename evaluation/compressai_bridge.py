@@ -1,0 +1,131 @@
+"""lic's models as CompressAI models, so that its tools work on them.
+
+Importing this module registers every preset with CompressAI under the name ``lic-PRESET``. A preset
+has one network for all rates: the attribute ``quality`` (0 to 1) of the model says at which to run.
+CompressAI's own evaluation, with these models known to it:
+
+    python -m lic.evaluation.compressai_bridge checkpoint FOLDER -a lic-small -p CHECKPOINT
+
+where the checkpoint is a state dict of the model. CompressAI counts the strings' bits alone; `lic
+eval` counts whole files.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from lic.codec.runtime import TorchRuntime
+from lic.codec.tiling import TILE_UNIT
+from lic.models import PRESETS, ModelOutput, create_preset
+
+
+def _declare_torchvision_operators() -> None:
+    """Let CompressAI be imported beside a CPU build of torch.
+
+    It imports torchvision, whose build on PyPI declares two of its operators only in a compiled
+    library that a CPU torch cannot load, and then fails to import. Declared here first, they
+    satisfy it; nothing in CompressAI calls them.
+    """
+    schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    for name in ("nms", "qnms"):
+        if not hasattr(torch.ops.torchvision, name):
+            torch.library.define(f"torchvision::{name}", schema)
+
+
+_declare_torchvision_operators()
+
+from compressai import zoo  # noqa: E402
+from compressai.models import CompressionModel  # noqa: E402
+from compressai.registry import register_model  # noqa: E402
+
+
+class LicCompressionModel(CompressionModel):  # type: ignore[misc]
+    """A preset's network behind CompressAI's interface; ``quality`` is 0 to 1."""
+
+    preset: ClassVar[str]
+
+    def __init__(self, quality: float = 0.5) -> None:
+        super().__init__()
+        self.quality = quality
+        self.codec = create_preset(self.preset)
+        self._runtime: list[TorchRuntime] = []  # in a list: not a part of this module's state
+
+    @property
+    def downsampling_factor(self) -> int:
+        """What the sides of a picture must be multiples of."""
+        return self.codec.stride
+
+    def forward(self, x: Tensor) -> ModelOutput:
+        """Pictures (B, 3, H, W) in 0..1 to pictures and likelihoods."""
+        out: ModelOutput = self.codec(x, x.new_full((x.shape[0],), self.quality))
+        return out
+
+    def update(self, scale_table: Any = None, force: bool = False, **_: Any) -> bool:
+        """Freeze the integer tables and the entropy path; True if that was to be done."""
+        if self._runtime and not force:
+            return False
+        twin = create_preset(self.preset)
+        twin.load_state_dict({k: v.detach().cpu() for k, v in self.codec.state_dict().items()})
+        twin.side.freeze()
+        self._runtime[:] = [TorchRuntime(twin)]
+        return True
+
+    @torch.no_grad()
+    def compress(self, x: Tensor) -> dict[str, Any]:
+        """Streams of pictures (B, 3, H, W), and the shape of their side information."""
+        self.update()
+        (runtime,) = self._runtime
+        y = runtime.model.analysis(x.cpu(), torch.full((x.shape[0],), self.quality))
+        streams = [runtime.encode(latents[None], self.quality, 0) for latents in y]
+        return {"strings": [streams], "shape": torch.Size(s // TILE_UNIT for s in x.shape[-2:])}
+
+    @torch.no_grad()
+    def decompress(
+        self, strings: Sequence[Sequence[bytes]], shape: Sequence[int]
+    ) -> dict[str, Any]:
+        """Pictures of streams, within 0..1."""
+        self.update()
+        (runtime,) = self._runtime
+        size = (shape[0], shape[1])
+        y = torch.cat([runtime.decode(stream, size, self.quality, 0) for stream in strings[0]])
+        x_hat = runtime.model.synthesis(y, torch.full((y.shape[0],), self.quality))
+        return {"x_hat": x_hat.clamp(0, 1)}
+
+    @classmethod
+    def from_state_dict(cls, state_dict: dict[str, Tensor]) -> LicCompressionModel:
+        """The model of a state dict, of this class or of the bare network."""
+        model = cls()
+        bare = {name.removeprefix("codec."): tensor for name, tensor in state_dict.items()}
+        model.codec.load_state_dict(bare)
+        return model
+
+
+def _register(preset: str) -> None:
+    name = f"lic-{preset}"
+    cls = type(f"Lic{preset.title()}", (LicCompressionModel,), {"preset": preset})
+    register_model(name)(cls)
+    zoo.image.model_architectures[name] = cls
+
+    def create(quality: int = 4, metric: str = "mse", pretrained: bool = False, **_: Any) -> Any:
+        """A new model; ``quality`` is 1 to 8, as in CompressAI's zoo."""
+        if pretrained:
+            raise ValueError("give a checkpoint: lic's weights are not in CompressAI's zoo")
+        return cls((quality - 1) / 7)
+
+    zoo.image_models[name] = create
+    zoo.models[name] = create
+
+
+for _preset in PRESETS:
+    _register(_preset)
+
+
+if __name__ == "__main__":
+    from compressai.utils.eval_model.__main__ import main
+
+    main(sys.argv[1:])
