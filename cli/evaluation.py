@@ -18,6 +18,12 @@ _PEERS = click.option(
     show_default=True,
     help="Formats to compare with, with commas between them; '' for none.",
 )
+_COMPRESSAI = click.option(
+    "--compressai",
+    multiple=True,
+    metavar="ARCH=CKPT[,CKPT...]",
+    help="A CompressAI architecture with checkpoints, lowest rate first; may be repeated.",
+)
 _WEIGHTS = click.option(
     "--weights",
     multiple=True,
@@ -37,13 +43,20 @@ def _qualities(_: click.Context, __: click.Parameter, value: str) -> tuple[float
     return numbers
 
 
-def _codecs(weights: tuple[str, ...], qualities: tuple[float, ...], names: str) -> list[Codec]:
+def _codecs(
+    weights: tuple[str, ...],
+    qualities: tuple[float, ...],
+    names: str,
+    compressai: tuple[str, ...],
+) -> list[Codec]:
     from lic.evaluation.codecs import LicCodec, peers
+    from lic.evaluation.compressai_codec import CompressaiCodec
 
+    others = [CompressaiCodec.parse(words) for words in compressai]
     found, missing = peers([name for name in names.split(",") if name])
     for name in missing:
         click.echo(f"{name} is not installed and is left out", err=True)
-    return [*(LicCodec(w, qualities) for w in weights), *found]
+    return [*(LicCodec(w, qualities) for w in weights), *found, *others]
 
 
 @click.command("eval")
@@ -59,6 +72,7 @@ def _codecs(weights: tuple[str, ...], qualities: tuple[float, ...], names: str) 
 )
 @click.option("--points", type=click.IntRange(2), help="So many qualities, evenly from 0 to 100.")
 @_PEERS
+@_COMPRESSAI
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The report's folder.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
@@ -69,6 +83,7 @@ def evaluate(
     qualities: tuple[float, ...],
     points: int | None,
     peers: str,
+    compressai: tuple[str, ...],
     out: Path,
     jobs: int,
     sheet_bpp: float,
@@ -91,7 +106,7 @@ def evaluate(
     pictures, skipped = usable(list_pictures([folder]))
     if not pictures:
         raise EmptyEvaluationError(f"there is no usable picture in {folder}")
-    codecs = _codecs(weights, qualities, peers)
+    codecs = _codecs(weights, qualities, peers, compressai)
     out.mkdir(parents=True, exist_ok=True)
     with Progress() as bar:
         task = bar.add_task("", total=len(pictures) * sum(len(c.settings) for c in codecs))
@@ -125,7 +140,15 @@ def evaluate(
 @click.option("--bpp", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True)
 @_WEIGHTS
 @_PEERS
-def compare(picture: Path, target: Path, bpp: float, weights: tuple[str, ...], peers: str) -> None:
+@_COMPRESSAI
+def compare(
+    picture: Path,
+    target: Path,
+    bpp: float,
+    weights: tuple[str, ...],
+    peers: str,
+    compressai: tuple[str, ...],
+) -> None:
     """Put PICTURE through every codec at the rate nearest to --bpp; TARGET is a contact sheet."""
     import numpy as np
 
@@ -135,7 +158,8 @@ def compare(picture: Path, target: Path, bpp: float, weights: tuple[str, ...], p
 
     check_picture_path(target)
     pixels = read_picture(picture)
-    candidates = [nearest_rate(c, pixels, bpp) for c in _codecs(weights, (0.0, 100.0), peers)]
+    codecs = _codecs(weights, (0.0, 100.0), peers, compressai)
+    candidates = [nearest_rate(codec, pixels, bpp) for codec in codecs]
     for candidate in candidates:
         click.echo(f"{candidate.name}: {candidate.bpp:.4f} bpp, {candidate.psnr:.2f} dB")
     write_file(target, picture_bytes(np.asarray(contact_sheet(pixels, candidates)), target))

@@ -46,7 +46,7 @@ def main() -> None:
     Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
     10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
-    1 anything else.
+    14 unusable checkpoint of a peer, 1 anything else.
     """
 
 

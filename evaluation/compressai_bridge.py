@@ -39,7 +39,7 @@ def _declare_torchvision_operators() -> None:
 
 _declare_torchvision_operators()
 
-from compressai import zoo  # noqa: E402
+from compressai import zoo as zoo  # noqa: E402
 from compressai.models import CompressionModel  # noqa: E402
 from compressai.registry import register_model  # noqa: E402
 

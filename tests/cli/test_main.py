@@ -59,6 +59,7 @@ def test_models_lists_the_installed_weights() -> None:
 
 
 def _errors() -> list[type[LicError]]:
+    import lic.evaluation.compressai_codec
     import lic.evaluation.report
     import lic.training.errors  # noqa: F401
 
@@ -101,6 +102,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (9, ("encode", picture, file, "--no-overwrite"), None),
         (2, ("encode", picture, file, "-q", 101), None),
         (12, ("compare", picture, out, "--peers", "gif"), None),
+        (14, ("compare", picture, out, "--compressai", "mbt2018-mean=none.pth"), None),
         (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
         (10, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
     ]

@@ -24,7 +24,7 @@ def test_bd_rates_against_vtm_agree_with_the_literature(name: str, expected: flo
     curves = anchors()
     vtm, other = curves["VTM"], curves[name]
     rate = bd_rate(vtm["bpp"], vtm["psnr"], other["bpp"], other["psnr"])
-    assert rate == pytest.approx(expected, abs=0.15)
+    assert rate == pytest.approx(expected, abs=0.06)
 
 
 def test_twice_the_rate_is_plus_100_percent() -> None:
