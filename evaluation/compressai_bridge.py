@@ -21,23 +21,10 @@ from torch import Tensor
 
 from lic.codec.runtime import TorchRuntime
 from lic.codec.tiling import TILE_UNIT
+from lic.evaluation import torchvision_operators
 from lic.models import PRESETS, ModelOutput, create_preset
 
-
-def _declare_torchvision_operators() -> None:
-    """Let CompressAI be imported beside a CPU build of torch.
-
-    It imports torchvision, whose build on PyPI declares two of its operators only in a compiled
-    library that a CPU torch cannot load, and then fails to import. Declared here first, they
-    satisfy it; nothing in CompressAI calls them.
-    """
-    schema = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-    for name in ("nms", "qnms"):
-        if not hasattr(torch.ops.torchvision, name):
-            torch.library.define(f"torchvision::{name}", schema)
-
-
-_declare_torchvision_operators()
+torchvision_operators.declare()
 
 from compressai import zoo as zoo  # noqa: E402
 from compressai.models import CompressionModel  # noqa: E402

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +42,39 @@ def ms_ssim(reference: Pixels, decoded: Pixels) -> float:
 
     a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].float() for p in (reference, decoded))
     return float(similarity(a, b, data_range=255))
+
+
+@cache
+def _lpips_network() -> Any:
+    """The network of LPIPS (Zhang et al. 2018, arXiv 1801.03924; AlexNet), or None."""
+    import torch
+
+    from lic.evaluation import torchvision_operators
+
+    # lpips would fetch the backbone's weights from the net: an evaluation must not.
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    if find_spec("lpips") is None or not any(folder.glob("alexnet-owt-*.pth")):
+        return None
+    torchvision_operators.declare()
+    from lpips import LPIPS
+
+    return LPIPS(net="alex", verbose=False).eval()
+
+
+def lpips(reference: Pixels, decoded: Pixels) -> float:
+    """Learned perceptual distance of two pictures (height, width, 3); 0 if equal.
+
+    nan without the package `lpips` and AlexNet's weights in torch.hub's folder, and for pictures
+    with a side of fewer than 64 pixels.
+    """
+    network = _lpips_network()
+    if network is None or min(reference.shape[:2]) < 64:
+        return math.nan
+    import torch
+
+    a, b = (torch.from_numpy(p).permute(2, 0, 1)[None] / 127.5 - 1 for p in (reference, decoded))
+    with torch.inference_mode():
+        return float(network(a, b))
 
 
 def decibel(similarity: float) -> float:

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _COLUMNS = {
     "bpp": "{:.4f}",
     "psnr": "{:.2f}",
     "ms_ssim": "{:.4f}",
+    "lpips": "{:.4f}",
     "encode_s": "{:.2f}",
     "decode_s": "{:.2f}",
     "encode_mb": "{:.0f}",
@@ -48,7 +50,8 @@ def write_report(
 
     The page shows contact sheets of the first, middle and last picture at ``sheet_bpp``.
     """
-    write_file(out / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
+    text = json.dumps(_strict(summary), indent=1, allow_nan=False)
+    write_file(out / "summary.json", (text + "\n").encode())
     curves, published = summary["codecs"], anchors.kodak()
     parts = ["<h1>Rate and distortion</h1>", f"<p>{len(pictures)} pictures, by real files.</p>"]
     for metric, name in (("psnr", "psnr"), ("ms_ssim_db", "ms_ssim")):
@@ -72,6 +75,15 @@ def write_report(
         parts += [f"<p>{html.escape(reason)}</p>" for reason in summary["skipped"].values()]
     page = f"<!doctype html><meta charset='utf-8'><title>lic</title><style>{_STYLE}</style>"
     write_file(out / "report.html", (page + "\n".join(parts)).encode())
+
+
+def _strict(value: Any) -> Any:
+    """The value with null for the numbers that JSON does not know (not a number, infinity)."""
+    if isinstance(value, Mapping):
+        return {key: _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _image(data: bytes) -> str:

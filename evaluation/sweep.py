@@ -28,7 +28,7 @@ from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation import anchors
 from lic.evaluation.codecs import Codec
-from lic.evaluation.metrics import bd_rate, decibel, ms_ssim, psnr
+from lic.evaluation.metrics import bd_rate, decibel, lpips, ms_ssim, psnr
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Row:
     """One picture through one codec at one setting.
 
     ``picture`` is the path within the evaluated folder. Rates in bits a pixel, ``psnr`` in dB,
-    ``ms_ssim`` in 0..1 (nan for small pictures), times in seconds, without loading libraries and
-    weights. Memory is the peak of the whole process so far, libraries included, in megabytes.
+    ``ms_ssim`` in 0..1 (nan for small pictures), ``lpips`` (nan where it is not installed), times
+    in seconds, without loading libraries and weights. Memory is the peak of the whole process so
+    far, libraries included, in megabytes.
     """
 
     codec: str
@@ -47,6 +48,7 @@ class Row:
     estimated_bpp: float
     psnr: float
     ms_ssim: float
+    lpips: float
     encode_s: float
     decode_s: float
     encode_mb: float
@@ -58,7 +60,7 @@ class Row:
         return self.codec, self.setting, self.picture
 
 
-_MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "encode_s", "decode_s")
+_MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "lpips", "encode_s", "decode_s")
 
 
 def _start_worker(codec: Codec, threads: int) -> None:
@@ -95,6 +97,7 @@ def _judge(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str,
     return {
         "psnr": psnr(pixels, decoded),
         "ms_ssim": ms_ssim(pixels, decoded),
+        "lpips": lpips(pixels, decoded),
         "estimated_bpp": codec.estimate(pixels, setting) / (pixels.shape[0] * pixels.shape[1]),
     }
 

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lic.evaluation.anchors import kodak as anchors
-from lic.evaluation.metrics import bd_rate, decibel, ms_ssim, psnr
+from lic.evaluation.metrics import (
+    _lpips_network,
+    bd_rate,
+    decibel,
+    lpips,
+    ms_ssim,
+    psnr,
+)
 
 
 def test_psnr_of_known_errors() -> None:
@@ -36,6 +44,14 @@ def test_twice_the_rate_is_plus_100_percent() -> None:
 
 def test_curves_that_do_not_overlap_have_no_bd_rate() -> None:
     assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [1, 2, 3], [40, 41, 42]))
+
+
+def test_lpips_without_its_weights_is_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    _lpips_network.cache_clear()
+    picture = np.zeros((64, 64, 3), np.uint8)
+    assert math.isnan(lpips(picture, picture))
+    _lpips_network.cache_clear()
 
 
 def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
