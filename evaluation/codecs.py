@@ -123,7 +123,7 @@ class PillowCodec:
             import pillow_jxl  # noqa: F401  # registers itself with Pillow
 
 
-_JPEG = (10.0, 20.0, 35.0, 50.0, 65.0, 80.0, 90.0, 95.0)
+_JPEG = (5.0, 10.0, 20.0, 35.0, 50.0, 65.0, 80.0, 90.0, 95.0)
 _MODERN = (10.0, 25.0, 40.0, 55.0, 70.0, 80.0, 90.0)
 _PEERS: dict[str, tuple[PillowCodec, ...]] = {
     "jpeg": (
@@ -142,7 +142,7 @@ _PEERS: dict[str, tuple[PillowCodec, ...]] = {
             (240.0, 120.0, 60.0, 40.0, 24.0, 16.0, 10.0),
             "JPEG2000",
             option="quality_layers",
-            options={"quality_mode": "rates", "irreversible": True},
+            options={"quality_mode": "rates", "irreversible": True, "mct": 1},
         ),
     ),
     "jxl": (PillowCodec("JPEG XL", (10.0, *_MODERN), "JXL", options={"effort": 7}),),

@@ -23,13 +23,15 @@ def rate_distortion_plot(
     "svg". Raises MissingPackageError without matplotlib.
     """
     try:
+        from matplotlib import colormaps
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingPackageError.of("matplotlib", "evaluation") from error
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Figure(figsize=(11, 6), layout="constrained")
     axes = figure.add_subplot(
         xlabel="bits per pixel (whole file)", ylabel=_LABELS[metric], xlim=(0, 1.7)
     )
+    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # type: ignore[attr-defined]
     for drawn, style in ((curves, "o-"), (published, "--")):
         for name, curve in drawn.items():
             points = [
@@ -41,7 +43,7 @@ def rate_distortion_plot(
                 axes.plot(*zip(*points, strict=True), style, label=name, lw=1.4, ms=3.5)
     axes.grid(alpha=0.3)
     if axes.has_data():
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=130)
     return buffer.getvalue()
