@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <vector>
 
 #include "factorized.hpp"
@@ -22,6 +24,20 @@ constexpr int kMaximumChunksLog = 4;
 constexpr std::size_t share(std::size_t count, std::size_t chunk, int chunks_log) {
     return static_cast<std::size_t>(static_cast<uint64_t>(count) * chunk >> chunks_log);
 }
+
+// Leaves the elements of a vector that grows as they are, since all are written right after.
+template <class T>
+struct Uninitialized : std::allocator<T> {
+    template <class U>
+    struct rebind {
+        using other = Uninitialized<U>;
+    };
+    using std::allocator<T>::allocator;
+    template <class U>
+    void construct(U* at) noexcept {
+        ::new (static_cast<void*>(at)) U;
+    }
+};
 
 class Encoder {
 public:
@@ -54,7 +70,7 @@ private:
 
     const Tables& tables_;
     const Kernels& kernels_;
-    std::vector<Interval> intervals_;
+    std::vector<Interval, Uninitialized<Interval>> intervals_;
     std::vector<std::size_t> call_sizes_;
     std::vector<Escape> escapes_;
     std::size_t escape_bits_ = 0;
