@@ -1,8 +1,9 @@
 #include "decoder.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
-#include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace lic {
@@ -11,7 +12,8 @@ namespace {
 // A thread takes some 20 us to start: not worth it for fewer symbols.
 constexpr std::size_t kSymbolsPerThread = 4096;
 
-// Calls f(0) .. f(count - 1), on up to that many threads; rethrows the first one's exception.
+// Calls f(0) .. f(count - 1), on up to that many threads; rethrows the exception of the first that
+// failed. Where no thread can be had, those that run do all the work.
 template <class F>
 void run(std::size_t count, std::size_t threads, F&& f) {
     threads = std::min(threads, count);
@@ -20,8 +22,11 @@ void run(std::size_t count, std::size_t threads, F&& f) {
         return;
     }
     std::vector<std::exception_ptr> errors(count);
-    const auto work = [&](std::size_t first) {
-        for (std::size_t i = first; i < count; i += threads) {
+    std::vector<std::thread> helpers;
+    helpers.reserve(threads - 1);
+    std::atomic<std::size_t> next{0};
+    const auto work = [&] {
+        for (std::size_t i = next++; i < count; i = next++) {
             try {
                 f(i);
             } catch (...) {
@@ -29,10 +34,12 @@ void run(std::size_t count, std::size_t threads, F&& f) {
             }
         }
     };
-    std::vector<std::jthread> helpers;
-    for (std::size_t i = 1; i < threads; ++i) helpers.emplace_back(work, i);
-    work(0);
-    helpers.clear();
+    try {
+        while (helpers.size() < threads - 1) helpers.emplace_back(work);
+    } catch (const std::system_error&) {
+    }
+    work();
+    for (std::thread& helper : helpers) helper.join();
     for (const auto& error : errors) {
         if (error) std::rethrow_exception(error);
     }

@@ -1,6 +1,8 @@
 // Steps of rANS on the states of neighbouring lanes.
 #pragma once
 
+#include <math.h>
+
 #include "kernels.hpp"
 #include "simd.hpp"
 
@@ -106,6 +108,12 @@ inline bool advance(Vec rest, Vec frequency, std::size_t lanes, bool rare, uint6
     return true;
 }
 
+#if defined(_MSC_VER) && !defined(__clang__)
+inline double whole(double x) { return floor(x); }
+#else
+inline double whole(double x) { return __builtin_floor(x); }
+#endif
+
 // A state of that much and more would leave 40 bits after a symbol of one count.
 constexpr double kLimit = static_cast<double>(uint64_t{1} << (40 - kProbabilityBits));
 
@@ -132,11 +140,11 @@ inline uint16_t* push_16(const Interval* intervals, double* states, uint16_t* wo
         const double start = static_cast<double>(static_cast<int32_t>(intervals[j].start));
         const double frequency = static_cast<double>(static_cast<int32_t>(intervals[j].frequency));
         double x = states[j];
-        const double shifted = __builtin_floor(x * (1.0 / 65536));
+        const double shifted = whole(x * (1.0 / 65536));
         emitted[j] = static_cast<int32_t>(x - shifted * 65536);
         full[j] = x >= frequency * kLimit ? 1 : 0;
         x = x >= frequency * kLimit ? shifted : x;
-        const double quotient = __builtin_floor(x / frequency);
+        const double quotient = whole(x / frequency);
         states[j] = quotient * static_cast<double>(kTotal) + (x - quotient * frequency) + start;
     }
 #if defined(LIC_ISA_AVX512)
