@@ -144,18 +144,14 @@ bool mixture_intervals(const MixtureBlock& block, const int32_t* symbols, std::s
     return escapes;
 }
 
-// Finds v with C(v) <= slot < C(v + 1) for each lane.
+// Where C(v) <= slot < C(v + 1) is expected: first <= v < last, within the window.
 template <int K>
-inline Vec find(const MixtureBlock& block, std::size_t at, Vec slot, Vec quantile, Vec& start,
-                Vec& frequency) {
-    const Mixture<K> mixture(block, at);
-    const Vec one = Vec::all(1);
-    const Vec high = Vec::load(block.high + at);
+inline void bracket(const Mixture<K>& mixture, Vec high, Vec quantile, Vec& first, Vec& last) {
     // A mixture's quantile lies between its components' smallest and largest quantiles. The table
     // is coarse and the floor of one count moves C a little, so this is only where the search
-    // starts: the loops below widen it where it is wrong.
-    Vec first = high;
-    Vec last = mixture.low;
+    // starts: it goes beyond where that is wrong.
+    first = high;
+    last = mixture.low;
     for (int k = 0; k < K; ++k) {
         const Vec offset = shift_right<12>(quantile * mixture.reach[k]);
         const Vec symbol = shift_right<6>(mixture.mean[k] + offset + Vec::all(32));
@@ -163,7 +159,19 @@ inline Vec find(const MixtureBlock& block, std::size_t at, Vec slot, Vec quantil
         last = max(last, symbol);
     }
     first = max(first, mixture.low);
-    last = min(last, high) + one;
+    last = min(last, high) + Vec::all(1);
+}
+
+// Finds v with C(v) <= slot < C(v + 1) for each lane.
+template <int K>
+inline Vec find(const MixtureBlock& block, std::size_t at, Vec slot, Vec quantile, Vec& start,
+                Vec& frequency) {
+    const Mixture<K> mixture(block, at);
+    const Vec one = Vec::all(1);
+    const Vec high = Vec::load(block.high + at);
+    Vec first;
+    Vec last;
+    bracket(mixture, high, quantile, first, last);
 
     Vec below = mixture.cumulative(first);
     Vec above = mixture.cumulative(last);
@@ -198,11 +206,82 @@ inline Vec find(const MixtureBlock& block, std::size_t at, Vec slot, Vec quantil
     return first;
 }
 
+// How a vector is divided among fewer lanes than it has elements: element i belongs to lane
+// i mod `lanes`, and looks at another v than the lane's other elements.
+struct Division {
+    std::size_t lanes;
+    Vec order;   // 0, 1, 2, ...
+    Vec lane;    // whose element it is
+    Vec spread;  // r / (n - 1) for the r-th of a lane's n elements, in 1/2^16
+    Vec inside;  // (r + 1) / (n + 1)
+
+    explicit Division(std::size_t lanes) : lanes(lanes) {
+        constexpr int32_t kWidth = Vec::kWidth;
+        const auto number = static_cast<int32_t>(lanes < kWidth ? lanes : kWidth);
+        const int32_t several = kWidth / number;
+        int32_t columns[4][kWidth];
+        for (int32_t i = 0; i < kWidth; ++i) {
+            columns[0][i] = i;
+            columns[1][i] = i & (number - 1);
+            columns[2][i] = several > 1 ? i / number * (65536 / (several - 1) + 1) : 0;
+            // The last one is half of 2^16 or more: it finds a symbol between two that differ by 2.
+            columns[3][i] = (i / number + 1) * (65536 / (several + 1));
+        }
+        order = Vec::load(columns[0]);
+        lane = Vec::load(columns[1]);
+        spread = Vec::load(columns[2]);
+        inside = Vec::load(columns[3]);
+    }
+};
+
+// The same for few lanes: a step divides the interval by the number of a lane's elements and one.
+template <int K>
+inline Vec find_few(const MixtureBlock& block, std::size_t at, const Division& division, Vec slot,
+                    Vec quantile, Vec& start, Vec& frequency) {
+    const Vec lane = division.lane;
+    const Mixture<K> mixture = Mixture<K>(block, at).permuted(lane);
+    const Vec high = permute(Vec::load(block.high + at), lane);
+    slot = permute(slot, lane);
+    Vec first;
+    Vec last;
+    bracket(mixture, high, permute(quantile, lane), first, last);
+    // The bracket's ends are looked at first, with points between them; the window's are known.
+    Vec v = first + shift_right<16>((last - first) * division.spread);
+    v = min(v, last);
+    first = mixture.low;
+    last = high + Vec::all(1);
+    Vec below = Vec::all(0);
+    Vec above = Vec::all(kTotal);
+    for (;;) {
+        const Vec count = mixture.cumulative(v);
+        const Mask left = greater(count, slot);
+        last = select(left, v, last);
+        above = select(left, count, above);
+        first = select(left, first, v);
+        below = select(left, below, count);
+        // C rises with v: the extremes of the elements of a lane belong together.
+        for (std::size_t distance = Vec::kWidth / 2; distance >= division.lanes; distance /= 2) {
+            const Vec other = division.order ^ Vec::all(static_cast<int32_t>(distance));
+            first = max(first, permute(first, other));
+            below = max(below, permute(below, other));
+            last = min(last, permute(last, other));
+            above = min(above, permute(above, other));
+        }
+        if (!any(greater(last - first, Vec::all(1)))) break;
+        v = first + shift_right<16>((last - first) * division.inside);
+    }
+    start = below;
+    frequency = above - below;
+    return first;
+}
+
 template <int K>
 bool decode_block(const Tables& tables, const MixtureBlock& block, std::size_t count,
                   std::size_t lanes, uint64_t* states, const uint8_t** front, const uint8_t* end,
                   int32_t* symbols, bool* escapes) {
     constexpr std::size_t kWidth = Vec::kWidth;
+    const bool few = kWidth >= 8 && lanes * 4 <= kWidth;
+    const Division division(lanes);
     bool ends = false;
     for (std::size_t i = 0; i < count;) {
         const std::size_t lane = i & (lanes - 1);
@@ -229,7 +308,8 @@ bool decode_block(const Tables& tables, const MixtureBlock& block, std::size_t c
         }
         Vec start;
         Vec frequency;
-        const Vec v = find<K>(block, i, slot, quantile, start, frequency);
+        const Vec v = few ? find_few<K>(block, i, division, slot, quantile, start, frequency)
+                          : find<K>(block, i, slot, quantile, start, frequency);
         ends = ends || any(greater(Vec::load(block.low + i) + Vec::all(1), v)) ||
                any(greater(v + Vec::all(1), Vec::load(block.high + i)));
 

@@ -68,6 +68,20 @@ struct Mixture {
         for (int j = 0; j < kPairs; ++j) weights[j] = Vec::load(block.weights[j] + at);
     }
 
+    // The same mixtures in another order.
+    Mixture permuted(Vec index) const {
+        Mixture other = *this;
+        for (int k = 0; k < K; ++k) {
+            other.mean[k] = permute(mean[k], index);
+            other.reach[k] = permute(reach[k], index);
+            other.inverse[k] = permute(inverse[k], index);
+        }
+        for (int j = 0; j < kPairs; ++j) other.weights[j] = permute(weights[j], index);
+        other.low = permute(low, index);
+        other.tilt = permute(tilt, index);
+        return other;
+    }
+
     Vec position(Vec edge, int k) const {
         const Vec distance = max(min(edge - mean[k], reach[k]), Vec::all(0) - reach[k]);
         return distance * inverse[k];

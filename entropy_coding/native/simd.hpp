@@ -57,6 +57,7 @@ inline Vec upper_halves(Vec low, Vec high) {
     const __m512i shifted = _mm512_srli_epi32(low.v, 16);
     return {_mm512_mask_blend_epi16(0xAAAAAAAAu, shifted, high.v)};
 }
+inline Vec permute(Vec a, Vec index) { return {_mm512_permutexvar_epi32(index.v, a.v)}; }
 inline Vec add16(Vec a, Vec b) { return {_mm512_add_epi16(a.v, b.v)}; }
 inline Vec sub16(Vec a, Vec b) { return {_mm512_sub_epi16(a.v, b.v)}; }
 inline Vec abs16(Vec a) { return {_mm512_abs_epi16(a.v)}; }
@@ -105,6 +106,7 @@ inline bool any(Mask m) { return !_mm256_testz_si256(m, m); }
 inline Vec upper_halves(Vec low, Vec high) {
     return {_mm256_blend_epi16(_mm256_srli_epi32(low.v, 16), high.v, 0xAA)};
 }
+inline Vec permute(Vec a, Vec index) { return {_mm256_permutevar8x32_epi32(a.v, index.v)}; }
 inline Vec add16(Vec a, Vec b) { return {_mm256_add_epi16(a.v, b.v)}; }
 inline Vec sub16(Vec a, Vec b) { return {_mm256_sub_epi16(a.v, b.v)}; }
 inline Vec abs16(Vec a) { return {_mm256_abs_epi16(a.v)}; }
@@ -251,6 +253,18 @@ inline Vec scale16(Vec a, Vec b) {
 }
 inline Vec dot16(Vec a, Vec b) { return {a.low() * b.low() + a.high() * b.high()}; }
 
+#endif
+
+#if !defined(LIC_ISA_AVX512) && !defined(LIC_ISA_AVX2)
+// Element i is a's element index[i].
+inline Vec permute(Vec a, Vec index) {
+    int32_t from[Vec::kWidth];
+    int32_t at[Vec::kWidth];
+    a.store(from);
+    index.store(at);
+    for (int i = 0; i < Vec::kWidth; ++i) at[i] = from[at[i]];
+    return Vec::load(at);
+}
 #endif
 
 }  // namespace
