@@ -5,22 +5,40 @@
 
 from __future__ import annotations
 
+import os
+
 from . import _native, tables
 from .factorized import FactorizedTables
 from .mixture import MixtureParameters
 from .stream import BaseDecoder, BaseEncoder, IntegerVector, Symbols
 
-_TABLES = _native.Tables(
-    tables.EXPONENTIAL, tables.INVERSE_SCALE, tables.REACH, tables.NORMAL, tables.COST
-)
+_TABLES = _native.Tables(tables.INVERSE_SCALE, tables.REACH, tables.QUANTILE)
+
+
+def instruction_sets() -> list[str]:
+    """Return the instruction sets that this machine can run, the fastest first.
+
+    All give the same bytes. The first is used unless the environment variable ``LIC_ISA`` or an
+    argument names another.
+    """
+    return _native.instruction_sets()
+
+
+def _chosen(isa: str | None) -> str:
+    chosen = isa or os.environ.get("LIC_ISA") or instruction_sets()[0]
+    if chosen not in instruction_sets():
+        raise ValueError(f"this machine has no instruction set {chosen!r}")
+    return chosen
 
 
 class Encoder(BaseEncoder):
     """The encoder; its methods are described in `BaseEncoder`."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._native = _native.Encoder(_TABLES)
+    def __init__(self, *, isa: str | None = None) -> None:
+        """Start a stream; ``isa`` is one of `instruction_sets`, for tests."""
+        chosen = _chosen(isa)
+        super().__init__(_native.CheckValue(chosen))
+        self._native = _native.Encoder(_TABLES, chosen)
 
     def ideal_bits(self) -> float:
         """Return the ideal code length of the symbols put so far, escape bits included."""
@@ -37,17 +55,23 @@ class Encoder(BaseEncoder):
     def _cost(self) -> int:
         return self._native.cost()
 
-    def _finish(self, lanes: int, check: int) -> bytes:
-        return self._native.finish(lanes.bit_length() - 1, check)
+    def _finish(self, lanes: int, chunks: int, check: int) -> bytes:
+        return self._native.finish(lanes.bit_length() - 1, chunks.bit_length() - 1, check)
 
 
 class Decoder(BaseDecoder):
     """The decoder; its methods are described in `BaseDecoder`."""
 
-    def __init__(self, data: bytes) -> None:
-        """Open a stream; raises `CorruptStreamError` if its header is damaged."""
-        super().__init__()
-        self._native = _native.Decoder(_TABLES, bytes(data))
+    def __init__(self, data: bytes, *, threads: int | None = None, isa: str | None = None) -> None:
+        """Open a stream; raises `CorruptStreamError` if its header is damaged.
+
+        Up to ``threads`` threads (all cores unless given) decode a stream of several chunks.
+        ``isa`` is one of `instruction_sets`, for tests.
+        """
+        chosen = _chosen(isa)
+        super().__init__(_native.CheckValue(chosen))
+        count = threads if threads is not None else os.cpu_count() or 1
+        self._native = _native.Decoder(_TABLES, chosen, bytes(data), max(count, 1))
 
     def _get_mixture(self, parameters: MixtureParameters, symbols: Symbols) -> None:
         self._native.get_mixture(parameters.logits, parameters.means, parameters.scales, symbols)

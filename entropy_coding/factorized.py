@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .tables import TOTAL
+TOTAL = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,27 +1,30 @@
 """What every coder of the stream format shares, whatever computes its intervals.
 
-The format, for N interleaved rANS lanes::
+The format, for N interleaved rANS lanes in each of C chunks::
 
-    1 byte      log2 N, N = 1 .. 64
-    5 N bytes   the lanes' states, each in [2**24, 2**40), little-endian
-    2 bytes     words of 16 bits, little-endian, in the order in which the decoder reads them
-    ...
-    ... 1 byte  escape bits, read backwards from the stream's last byte, in each byte from the
-                most significant bit down; the last byte read is filled up with zeros
+    1 byte      log2 N, N = 1 .. 64, and 16 times log2 C, C = 1 .. 16
+    4 (C - 1)   lengths in bytes of all chunks but the last, little-endian
+    C times:
+      5 N bytes   the lanes' states, each in [2**24, 2**40), little-endian
+      2 bytes     words of 16 bits, little-endian, in the order in which the decoder reads them
+      ...
+      ... 1 byte  escape bits, read backwards from the chunk's last byte, in each byte from the
+                  most significant bit down; the last byte read is filled up with zeros
 
-Words and escape bytes meet exactly. Symbol i of every call belongs to lane i mod N. The decoder
-takes a symbol's slot from its lane's state (the low 16 bits), advances the state, and if it fell
-below 2**24, shifts in the next word. The encoder's initial states, which are the decoder's final
-ones, are all 2**24 plus the low 24 bits of the CRC-32 of all symbols as little-endian int32.
+Words and escape bytes meet exactly. Of the n symbols of a call, chunk c has those from
+floor(n c / C) to floor(n (c + 1) / C) - 1, and symbol i of these belongs to lane i mod N. The
+decoder takes a symbol's slot from its lane's state (the low 18 bits), advances the state, and while
+that is below 2**24, shifts in the next word: one, or two after a symbol of fewer than 4 counts. The
+encoder's initial states, which are the decoder's final ones, are all 2**24 plus the 24-bit check
+value of all symbols (`reference.ReferenceCheck`).
 
 `coder` has the coder to use; `reference` one that is slow and easy to read.
 """
 
 from __future__ import annotations
 
-import zlib
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +34,8 @@ from .factorized import FactorizedTables
 from .mixture import MixtureParameters
 
 MAXIMUM_LANES = 64
+USUAL_LANES = 16
+MAXIMUM_CHUNKS = 16
 STATE_BYTES = 5
 LOWEST_STATE = 1 << 24
 
@@ -38,32 +43,48 @@ IntegerVector = npt.NDArray[np.integer[Any]]
 Symbols = npt.NDArray[np.int32]
 
 
-def choose_lanes(bits: int) -> int:
-    """Return the number of lanes for a stream of that many bits.
+def choose_lanes(bits: int) -> tuple[int, int]:
+    """Return the numbers of lanes and of chunks for a stream of that many bits.
 
     A lane more costs up to 40 bits and on average about 32; the largest power of two is taken with
-    which the lanes beyond the first stay well within a thousandth of the stream.
+    which the lanes beyond the first stay well within a thousandth of the stream. 16 fill the widest
+    vector: more of them only serve to decode by several threads, and must cost even less.
     """
-    lanes = MAXIMUM_LANES
-    while lanes > 1 and (lanes - 1) * 24 * 2000 > bits:
+    lanes = USUAL_LANES * MAXIMUM_CHUNKS
+    while lanes > 1 and (lanes - 1) * (48_000 if lanes <= USUAL_LANES else 80_000) > bits:
         lanes //= 2
-    return lanes
+    return min(lanes, USUAL_LANES), max(lanes // USUAL_LANES, 1)
 
 
-def parse_header(data: bytes) -> tuple[int, list[int]]:
-    """Return the number of lanes and their states, or raise `CorruptStreamError`."""
+def share(count: int, chunk: int, chunks: int) -> slice:
+    """Return the symbols of a call of that many that belong to a chunk."""
+    return slice(count * chunk // chunks, count * (chunk + 1) // chunks)
+
+
+def parse_header(data: bytes) -> tuple[int, list[bytes]]:
+    """Return the number of lanes and the chunks, or raise `CorruptStreamError`."""
     if not data:
         raise CorruptStreamError("the stream is empty")
-    lanes = 1 << data[0] if data[0] < 7 else 0
-    if not lanes:
+    lanes, chunks = 1 << (data[0] & 15), 1 << (data[0] >> 4)
+    if lanes > MAXIMUM_LANES:
         raise CorruptStreamError("unknown number of lanes")
-    ends = range(1 + STATE_BYTES, 2 + lanes * STATE_BYTES, STATE_BYTES)
-    if ends[-1] > len(data):
-        raise CorruptStreamError("the stream ends within its header")
-    states = [int.from_bytes(data[end - STATE_BYTES : end], "little") for end in ends]
-    if min(states) < LOWEST_STATE:
-        raise CorruptStreamError("a lane's state is out of range")
-    return lanes, states
+    if chunks > MAXIMUM_CHUNKS:
+        raise CorruptStreamError("unknown number of chunks")
+    at = 4 * chunks - 3
+    lengths = [int.from_bytes(data[i : i + 4], "little") for i in range(1, at, 4)]
+    lengths.append(len(data) - at - sum(lengths))
+    parts = []
+    for length in lengths:
+        parts.append(data[at : at + max(length, 0)])
+        at += length
+        states = [
+            parts[-1][i : i + STATE_BYTES] for i in range(0, lanes * STATE_BYTES, STATE_BYTES)
+        ]
+        if len(parts[-1]) != length or len(states[-1]) != STATE_BYTES:
+            raise CorruptStreamError("the stream ends within its header")
+        if min(int.from_bytes(x, "little") for x in states) < LOWEST_STATE:
+            raise CorruptStreamError("a lane's state is out of range")
+    return lanes, parts
 
 
 def stream_lanes(data: bytes) -> int:
@@ -93,20 +114,28 @@ def _as_channels(channels: IntegerVector, tables: FactorizedTables) -> Symbols:
     return vector
 
 
-def _crc(symbols: Symbols, check: int) -> int:
-    return zlib.crc32(symbols.astype("<i4", copy=False).data, check)
+class CheckValue(Protocol):
+    """A check value of symbols."""
+
+    def add(self, symbols: Symbols) -> None:
+        """Take more symbols."""
+        ...
+
+    def value(self) -> int:
+        """Return 24 bits."""
+        ...
 
 
 class BaseEncoder(ABC):
     """Collects symbols with their distributions; `finish` turns them into a stream.
 
     Any int32 can be coded with any distribution: what lies outside a distribution's window takes
-    an escape of about 16 bits and twice the logarithm of its distance. The decoder must make the
+    an escape of about 18 bits and twice the logarithm of its distance. The decoder must make the
     same calls in the same order. An encoder belongs to one thread at a time.
     """
 
-    def __init__(self) -> None:
-        self._check = 0
+    def __init__(self, check: CheckValue) -> None:
+        self._check = check
         self._finished = False
 
     def put_mixture(self, symbols: IntegerVector, parameters: MixtureParameters) -> None:
@@ -118,7 +147,7 @@ class BaseEncoder(ABC):
         if vector.size != len(parameters):
             raise ValueError(f"{vector.size} symbols have {len(parameters)} mixtures")
         self._require_open()
-        self._check = _crc(vector, self._check)
+        self._check.add(vector)
         self._put_mixture(vector, parameters)
 
     def put_factorized(
@@ -137,22 +166,26 @@ class BaseEncoder(ABC):
         if vector.size != indices.size:
             raise ValueError(f"{vector.size} symbols have {indices.size} channels")
         self._require_open()
-        self._check = _crc(vector, self._check)
+        self._check.add(vector)
         self._put_factorized(vector, indices, tables)
 
-    def finish(self, lanes: int | None = None) -> bytes:
+    def finish(self, lanes: int | None = None, chunks: int | None = None) -> bytes:
         """Return the stream; the encoder cannot be used any more.
 
-        The number of lanes, a power of two from 1 to 64, is chosen for the stream's length unless
-        it is given: more lanes decode faster and cost some 32 bits each.
+        The numbers of lanes, a power of two from 1 to 64, and of chunks, one from 1 to 16, are
+        chosen for the stream's length unless they are given: more lanes decode faster, chunks can
+        be decoded by a thread each, and a lane in a chunk costs some 32 bits.
         """
         if lanes is not None and lanes not in (1, 2, 4, 8, 16, 32, 64):
             raise ValueError("the number of lanes must be a power of two from 1 to 64")
+        if chunks is not None and chunks not in (1, 2, 4, 8, 16):
+            raise ValueError("the number of chunks must be a power of two from 1 to 16")
         self._require_open()
         self._finished = True
         if lanes is None:
-            lanes = choose_lanes(self._cost() >> 16)
-        return self._finish(lanes, self._check & 0xFFFFFF)
+            lanes, enough = choose_lanes(self._cost() >> 16)
+            chunks = enough if chunks is None else chunks
+        return self._finish(lanes, chunks or 1, self._check.value())
 
     def _require_open(self) -> None:
         if self._finished:
@@ -168,10 +201,10 @@ class BaseEncoder(ABC):
 
     @abstractmethod
     def _cost(self) -> int:
-        """Return the bits put so far, estimated with the table `COST`, times 2**16."""
+        """Return the bits put so far times 2**16, estimated alike on every machine."""
 
     @abstractmethod
-    def _finish(self, lanes: int, check: int) -> bytes: ...
+    def _finish(self, lanes: int, chunks: int, check: int) -> bytes: ...
 
 
 class BaseDecoder(ABC):
@@ -182,8 +215,8 @@ class BaseDecoder(ABC):
     cannot be used any more. A decoder belongs to one thread at a time.
     """
 
-    def __init__(self) -> None:
-        self._check = 0
+    def __init__(self, check: CheckValue) -> None:
+        self._check = check
         self._usable = True
 
     def get_mixture(self, parameters: MixtureParameters) -> Symbols:
@@ -194,7 +227,7 @@ class BaseDecoder(ABC):
         self._take()
         symbols = np.empty(len(parameters), dtype=np.int32)
         self._get_mixture(parameters, symbols)
-        self._check = _crc(symbols, self._check)
+        self._check.add(symbols)
         self._usable = True
         return symbols
 
@@ -208,7 +241,7 @@ class BaseDecoder(ABC):
         self._take()
         symbols = np.empty(indices.size, dtype=np.int32)
         self._get_factorized(indices, tables, symbols)
-        self._check = _crc(symbols, self._check)
+        self._check.add(symbols)
         self._usable = True
         return symbols
 
@@ -218,7 +251,7 @@ class BaseDecoder(ABC):
         Raises `CorruptStreamError` otherwise. Damage passes unnoticed once in 2**24 times.
         """
         self._take()
-        self._finish(self._check & 0xFFFFFF)
+        self._finish(self._check.value())
 
     def _take(self) -> None:
         # Usable again only after success: an error leaves the coder's state between two symbols.

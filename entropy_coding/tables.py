@@ -1,4 +1,4 @@
-"""The integer tables of the probability models: they are part of the stream format.
+"""The integer tables and constants of the probability models: they are part of the stream format.
 
 Every probability is computed from these integers by integer arithmetic, so that an encoder and a
 decoder on different machines agree on every bit. The tables are rounded once from real numbers,
@@ -7,18 +7,20 @@ import, so a mathematics library that disagreed would be refused instead of writ
 no other machine can read.
 
 ========================  =====================================================================
-``EXPONENTIAL`` (256,)    ``2**15 * exp(-i / 16)``, for the softmax of the mixture's logits
-``INVERSE_SCALE`` (256,)  position in ``NORMAL`` per 1/64 of a symbol, with 21 fractional bits
-``REACH`` (256,)          4.4 scales in 1/64 of a symbol: beyond it, ``NORMAL`` is 0 or 65536
-``NORMAL`` (1185,)        ``2**16 * Phi(z)`` for z from -4.625 to 4.625 in steps of 1/128
-``COST`` (4097,)          ``2**16 * log2(4096 / i)``: bits of a frequency in 1/16 of its unit
+``INVERSE_SCALE`` (256,)  2**31 / 4.3 scales, per 1/64 of a symbol
+``REACH`` (256,)          4.12 scales in 1/64 of a symbol, rounded up: the error function is flat
+                          beyond it
+``QUANTILE`` (512,)       normal quantiles of (i + 1/2) / 512 in 1/4096 of 4.12: where the decoder
+                          starts to search; not of the format
 ========================  =====================================================================
 
-``COST`` only steers the encoder's choice of the number of lanes.
+The exponential, the reciprocal and the error function are polynomials of 16-bit numbers instead of
+tables, because vector instructions multiply faster than they look up; `reference` has them.
 """
 
 import hashlib
 import math
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -34,31 +36,24 @@ SCALE_HIGHEST = 256.0
 SCALE_RATIO = math.log(SCALE_HIGHEST / SCALE_LOWEST) / 255
 """Natural logarithm of the ratio of neighbouring scales (a step of 3.1 %)."""
 
-PROBABILITY_BITS = 16
+PROBABILITY_BITS = 18
 TOTAL = 1 << PROBABILITY_BITS
-WEIGHT_BITS = 12
-POSITION_BITS = 21
-NORMAL_STEPS = 128
-NORMAL_HALF = 592
-"""Entries of ``NORMAL`` on either side of zero; enough for ``REACH[s]`` at every scale."""
+WEIGHT_BITS = 13
+ERROR_RANGE = 4.3
+"""Scales at which the error function's argument, a 16-bit number, would be 2**15."""
+FLAT_FROM = 4.12
+"""Scales from which on it is at its end."""
 
-DIGEST = "90ef01b90b854b2884b6dc89e03c44ef7b777260604843646b2274d70449e534"
+DIGEST = "740a777b4fbec93ff0e51ce1cfd923d1e8e072f1dd9a1c76b3cd4fd6bc8002d2"
 
 
 def real_tables() -> dict[str, list[float]]:
     """Return the tables as real numbers; each integer is ``floor(real + 0.5)``."""
     scales = [SCALE_LOWEST * math.exp(SCALE_RATIO * i) for i in range(256)]
-    per_unit = NORMAL_STEPS * MEAN_UNIT * 2**POSITION_BITS
     return {
-        "exponential": [2**15 * math.exp(-i * LOGIT_UNIT) for i in range(256)],
-        "inverse_scale": [per_unit / scale for scale in scales],
-        # The half makes this a ceiling; 4.4 rather than 4.5, because 4.5 * 64 * 256 is an integer.
-        "reach": [4.4 / MEAN_UNIT * scale + 0.5 for scale in scales],
-        "normal": [
-            TOTAL * 0.5 * math.erfc(-i / NORMAL_STEPS / math.sqrt(2))
-            for i in range(-NORMAL_HALF, NORMAL_HALF + 1)
-        ],
-        "cost": [2**16 * math.log2(4096 / max(i, 1)) for i in range(4097)],
+        "inverse_scale": [2**31 / (ERROR_RANGE / MEAN_UNIT * scale) for scale in scales],
+        # The half makes this a ceiling.
+        "reach": [FLAT_FROM / MEAN_UNIT * scale + 0.5 for scale in scales],
     }
 
 
@@ -73,11 +68,13 @@ def digest(tables: list[npt.NDArray[np.int32]]) -> str:
     return hashlib.sha256(b"".join(t.astype("<i4").tobytes() for t in tables)).hexdigest()
 
 
-EXPONENTIAL, INVERSE_SCALE, REACH, NORMAL, COST = map(_integers, real_tables().values())
+INVERSE_SCALE, REACH = map(_integers, real_tables().values())
+
+QUANTILE = _integers([NormalDist().inv_cdf((i + 0.5) / 512) / FLAT_FROM * 4096 for i in range(512)])
 
 SCALES: npt.NDArray[np.float64] = SCALE_LOWEST * np.exp(SCALE_RATIO * np.arange(256.0))
 """The 256 standard deviations that an index stands for, log-spaced from 0.11 to 256 symbols."""
 SCALES.flags.writeable = False
 
-if digest([EXPONENTIAL, INVERSE_SCALE, REACH, NORMAL, COST]) != DIGEST:
+if digest([INVERSE_SCALE, REACH]) != DIGEST:
     raise ImportError("the entropy coder's tables differ on this machine from the format's")

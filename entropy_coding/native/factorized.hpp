@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels.hpp"
+
 namespace lic {
 
 // Row c of `counts` holds lengths[c] + 1 strictly increasing counts from 0 to 65536, for the symbols
@@ -25,25 +27,29 @@ public:
     int32_t low() const { return low_; }
     int32_t high() const { return low_ + (length_ - 1); }
 
-    void interval(int32_t v, uint32_t& start, uint32_t& frequency) const {
-        const int64_t at = int64_t{v} - low_;
-        start = counts_[at];
-        frequency = counts_[at + 1] - start;
+    void interval(int32_t v, Interval& interval) const {
+        set(static_cast<std::size_t>(int64_t{v} - low_), interval);
     }
 
-    int32_t find(uint32_t slot, uint32_t& start, uint32_t& frequency) const {
+    int32_t find(uint32_t slot, Interval& interval) const {
+        slot >>= kTableShift;
         int32_t first = 0;
         int32_t last = length_;
         while (last - first > 1) {
             const int32_t middle = first + (last - first) / 2;
             (counts_[middle] <= slot ? first : last) = middle;
         }
-        start = counts_[first];
-        frequency = counts_[last] - start;
+        set(static_cast<std::size_t>(first), interval);
         return low_ + first;
     }
 
 private:
+    // Counts are in 1/2^16, intervals in 1/2^18.
+    void set(std::size_t at, Interval& interval) const {
+        interval.start = counts_[at] << kTableShift;
+        interval.frequency = (counts_[at + 1] - counts_[at]) << kTableShift;
+    }
+
     const uint32_t* counts_;
     int32_t low_;
     int32_t length_;

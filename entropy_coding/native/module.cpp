@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "check.hpp"
 #include "decoder.hpp"
 #include "encoder.hpp"
 
@@ -22,6 +23,12 @@ using Output = nb::ndarray<int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
+}
+
+const Kernels& kernels(const char* isa) {
+    const Kernels* found = find_kernels(isa);
+    require(found != nullptr, "this machine has no such instruction set");
+    return *found;
 }
 
 MixtureArrays mixture_arrays(const Matrix<int8_t>& logits, const Matrix<int16_t>& means,
@@ -78,19 +85,44 @@ NB_MODULE(_native, m) {
     nb::class_<Tables>(m, "Tables")
         .def(
             "__init__",
-            [](Tables* self, Vector<int32_t> exponential, Vector<int32_t> inverse_scale,
-               Vector<int32_t> reach, Vector<int32_t> normal, Vector<int32_t> cost) {
-                require(exponential.shape(0) == 256 && inverse_scale.shape(0) == 256 &&
-                            reach.shape(0) == 256 && normal.shape(0) == kNormalSize &&
-                            cost.shape(0) == kCostSize,
+            [](Tables* self, Vector<int32_t> inverse_scale, Vector<int32_t> reach,
+               Vector<int32_t> quantile) {
+                require(inverse_scale.shape(0) == 256 && reach.shape(0) == 256 &&
+                            quantile.shape(0) == 512,
                         "a table's size is wrong");
-                new (self) Tables(exponential.data(), inverse_scale.data(), reach.data(),
-                                  normal.data(), cost.data());
+                new (self) Tables(inverse_scale.data(), reach.data(), quantile.data());
             },
-            "exponential"_a, "inverse_scale"_a, "reach"_a, "normal"_a, "cost"_a);
+            "inverse_scale"_a, "reach"_a, "quantile"_a);
+
+    m.def("instruction_sets", [] {
+        std::size_t count = 0;
+        const char* const* names = available_kernels(&count);
+        nb::list list;
+        for (std::size_t i = 0; i < count; ++i) list.append(names[i]);
+        return list;
+    });
+
+    nb::class_<CheckValue>(m, "CheckValue")
+        .def(
+            "__init__",
+            [](CheckValue* self, const char* isa) { new (self) CheckValue(kernels(isa)); },
+            "isa"_a)
+        .def(
+            "add",
+            [](CheckValue& self, Vector<int32_t> symbols) {
+                nb::gil_scoped_release release;
+                self.add(symbols.data(), symbols.shape(0));
+            },
+            "symbols"_a)
+        .def("value", &CheckValue::value);
 
     nb::class_<Encoder>(m, "Encoder")
-        .def(nb::init<const Tables&>(), "tables"_a, nb::keep_alive<1, 2>())
+        .def(
+            "__init__",
+            [](Encoder* self, const Tables& tables, const char* isa) {
+                new (self) Encoder(tables, kernels(isa));
+            },
+            "tables"_a, "isa"_a, nb::keep_alive<1, 2>())
         .def(
             "put_mixture",
             [](Encoder& self, Vector<int32_t> symbols, Matrix<int8_t> logits,
@@ -114,26 +146,28 @@ NB_MODULE(_native, m) {
         .def("ideal_bits", &Encoder::ideal_bits, nb::call_guard<nb::gil_scoped_release>())
         .def(
             "finish",
-            [](const Encoder& self, int lanes_log, uint32_t check) {
-                require(lanes_log >= 0 && lanes_log <= kMaximumLanesLog,
-                        "1 to 64 lanes are possible");
+            [](const Encoder& self, int lanes_log, int chunks_log, uint32_t check) {
+                require(lanes_log >= 0 && lanes_log <= kMaximumLanesLog && chunks_log >= 0 &&
+                            chunks_log <= kMaximumChunksLog,
+                        "1 to 64 lanes and 1 to 16 chunks are possible");
                 std::vector<uint8_t> stream;
                 {
                     nb::gil_scoped_release release;
-                    stream = self.finish(lanes_log, check & 0xFFFFFF);
+                    stream = self.finish(lanes_log, chunks_log, check & 0xFFFFFF);
                 }
                 return nb::bytes(stream.data(), stream.size());
             },
-            "lanes_log"_a, "check"_a);
+            "lanes_log"_a, "chunks_log"_a, "check"_a);
 
     nb::class_<Decoder>(m, "Decoder")
         .def(
             "__init__",
-            [](Decoder* self, const Tables& tables, nb::bytes data) {
-                new (self)
-                    Decoder(tables, static_cast<const uint8_t*>(data.data()), data.size());
+            [](Decoder* self, const Tables& tables, const char* isa, nb::bytes data,
+               std::size_t threads) {
+                new (self) Decoder(tables, kernels(isa), static_cast<const uint8_t*>(data.data()),
+                                   data.size(), threads);
             },
-            "tables"_a, "data"_a, nb::keep_alive<1, 2>())
+            "tables"_a, "isa"_a, "data"_a, "threads"_a, nb::keep_alive<1, 2>())
         .def(
             "get_mixture",
             [](Decoder& self, Matrix<int8_t> logits, Matrix<int16_t> means, Matrix<uint8_t> scales,

@@ -1,4 +1,4 @@
-// The format's integer tables, as the Python module `tables` computed and verified them.
+// The format's constants, and its integer tables as the Python module `tables` verified them.
 #pragma once
 
 #include <array>
@@ -7,46 +7,46 @@
 
 namespace lic {
 
-constexpr int kProbabilityBits = 16;
+constexpr int kProbabilityBits = 18;
 constexpr uint32_t kTotal = 1u << kProbabilityBits;
-constexpr int kWeightBits = 12;
-constexpr int kPositionBits = 21;
-constexpr int kNormalHalf = 592;
-constexpr std::size_t kNormalSize = 2 * kNormalHalf + 1;
-constexpr std::size_t kCostSize = 4097;
+constexpr int kTableBits = 16;  // of factorized tables, whose counts the coder takes four times
+constexpr int kTableShift = kProbabilityBits - kTableBits;
+constexpr int kWeightBits = 13;
+
+constexpr int kStateBits = 24;  // states lie in [2^24, 2^40)
+constexpr uint64_t kLowestState = uint64_t{1} << kStateBits;
+constexpr int kWordBits = 16;
+constexpr int kStateBytes = 5;
+constexpr int kMaximumLanesLog = 6;
+constexpr int kMaximumLanes = 1 << kMaximumLanesLog;
+
+constexpr int kMaximumComponents = 4;
 
 struct Tables {
-    std::array<uint32_t, 256> exponential;
-    std::array<int32_t, 256> inverse_scale;
-    std::array<int32_t, 256> reach;
-    // Value << 8 | difference to the next entry (at most 204): one load serves an interpolation.
-    std::array<uint32_t, kNormalSize> normal;
-    std::array<uint32_t, kCostSize> cost;
-    // Not of the format: z / 4.4 with 12 fractional bits, for which Phi(z) is about (i + 1/2) / 512.
-    // The decoder starts its search there.
-    std::array<int32_t, 512> quantile;
+    // For every scale's index, side by side so that one load takes both: 2^31 / 4.3 scales, and 4.12
+    // scales, in 1/64 of a symbol.
+    int32_t scales[2 * 256];
+    // Not of the format: reaches times 4096, of the quantiles of the slots that share 9 bits. The
+    // decoder's search starts there.
+    int32_t quantile[512];
 
-    Tables(const int32_t* exponential_values, const int32_t* inverse_scale_values,
-           const int32_t* reach_values, const int32_t* normal_values, const int32_t* cost_values) {
+    Tables(const int32_t* inverse_scale_values, const int32_t* reach_values,
+           const int32_t* quantile_values) {
         for (std::size_t i = 0; i < 256; ++i) {
-            exponential[i] = static_cast<uint32_t>(exponential_values[i]);
-            inverse_scale[i] = inverse_scale_values[i];
-            reach[i] = reach_values[i];
+            scales[2 * i] = inverse_scale_values[i];
+            scales[2 * i + 1] = reach_values[i];
         }
-        for (std::size_t i = 0; i < kNormalSize; ++i) {
-            const int32_t next = normal_values[i + 1 < kNormalSize ? i + 1 : i];
-            normal[i] = static_cast<uint32_t>(normal_values[i]) << 8 |
-                        static_cast<uint32_t>(next - normal_values[i]);
-        }
-        for (std::size_t i = 0; i < kCostSize; ++i) cost[i] = static_cast<uint32_t>(cost_values[i]);
-        int entry = 0;
-        for (int i = 0; i < 512; ++i) {
-            const int32_t target = i * 128 + 64;
-            while (entry < kNormalHalf * 2 && normal_values[entry] < target) ++entry;
-            // An entry is 1/128 of z, and 4096 / 128 / 4.4 = 80 / 11.
-            quantile[static_cast<std::size_t>(i)] = (entry - kNormalHalf) * 80 / 11;
-        }
+        for (std::size_t i = 0; i < 512; ++i) quantile[i] = quantile_values[i];
     }
+};
+
+// Parameters of n symbols, component after component: row k is at [k * n].
+struct MixtureArrays {
+    const int8_t* logits;
+    const int16_t* means;
+    const uint8_t* scales;
+    std::size_t components;
+    std::size_t count;
 };
 
 }  // namespace lic

@@ -18,7 +18,7 @@ def probabilities(parameters):
         v = np.clip(symbol, model.low, model.high)
         counts = model.cumulative(v + 1) - model.cumulative(v)
         matrix[:, symbol - first] = np.where(v == symbol, counts, 0)
-    return matrix / 65536, first
+    return matrix / 2**18, first
 
 
 @pytest.mark.parametrize(("kind", "count"), [("wide", 3000), ("peaky", 20_000)])

@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 
 from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
+from lic.entropy_coding.coder import instruction_sets
 from lic.entropy_coding.reference import ReferenceDecoder, ReferenceEncoder
 
-GOLDEN = Path(__file__).parent / "golden" / "stream.bin"
-DIGEST = "5f92ef6e5f49f490a8984f3a18bd97b6765217c2e80d2175d77c8cc43d5c7a3a"
+GOLDEN = Path(__file__).parent / "golden"
+# Numbers of lanes and of chunks, and the SHA-256 of the stream.
+STREAMS = {
+    (1, 1): "ce8f86d41e89fcf377909a6f0f6f6940892732d37371e481444b3e08ebcf78f6",
+    (4, 1): "4801b88cb59e0046854ab7172eed85ea7bacab85c373d925dc5cf2d090b2a83f",
+    (16, 1): "50531bb4a44cb291aab5de55d5dbc0b1c86f0ab2a2aacfb3a352b1f3211dc507",
+    (64, 1): "2beee2473ab98aa62d09729129169d49762ca2eb5d84cb27c20a5d9a6cf65467",
+    (16, 4): "5cfe975793ee60c3d12658b7a0bb03c0357876829af768c0916d79879c65acb1",
+}
+STREAM = pytest.mark.parametrize(("lanes", "chunks"), STREAMS)
 
 
 class Integers:
@@ -53,28 +62,40 @@ def workload():
     return calls
 
 
-def encode(encoder):
+def golden(lanes, chunks):
+    return (GOLDEN / f"stream-{lanes}-{chunks}.bin").read_bytes()
+
+
+def encode(encoder, lanes, chunks):
     first, second, third = workload()
     encoder.put_mixture(*first)
     encoder.put_factorized(*second)
     encoder.put_mixture(*third)
-    return encoder.finish(lanes=4)
+    return encoder.finish(lanes, chunks)
 
 
-def test_the_golden_file_is_the_one_that_was_committed():
-    assert hashlib.sha256(GOLDEN.read_bytes()).hexdigest() == DIGEST
-
-
-@pytest.mark.parametrize("encoder_type", [Encoder, ReferenceEncoder])
-def test_the_golden_workload_gives_the_golden_stream(encoder_type):
-    assert encode(encoder_type()) == GOLDEN.read_bytes()
-
-
-@pytest.mark.parametrize("decoder_type", [Decoder, ReferenceDecoder])
-def test_the_golden_stream_gives_the_golden_workload(decoder_type):
-    decoder = decoder_type(GOLDEN.read_bytes())
+def check(decoder):
     first, second, third = workload()
     np.testing.assert_array_equal(decoder.get_mixture(first[1]), first[0])
     np.testing.assert_array_equal(decoder.get_factorized(*second[1:]), second[0])
     np.testing.assert_array_equal(decoder.get_mixture(third[1]), third[0])
     decoder.finish()
+
+
+@STREAM
+def test_the_golden_files_are_those_that_were_committed(lanes, chunks):
+    assert hashlib.sha256(golden(lanes, chunks)).hexdigest() == STREAMS[lanes, chunks]
+
+
+@STREAM
+def test_the_golden_workload_gives_the_golden_stream(lanes, chunks):
+    assert encode(ReferenceEncoder(), lanes, chunks) == golden(lanes, chunks)
+    for isa in instruction_sets():
+        assert encode(Encoder(isa=isa), lanes, chunks) == golden(lanes, chunks), isa
+
+
+@STREAM
+def test_the_golden_stream_gives_the_golden_workload(lanes, chunks):
+    check(ReferenceDecoder(golden(lanes, chunks)))
+    for isa in instruction_sets():
+        check(Decoder(golden(lanes, chunks), isa=isa))

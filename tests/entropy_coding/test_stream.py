@@ -12,7 +12,7 @@ from lic.entropy_coding.stream import choose_lanes
 DECODERS = pytest.mark.parametrize("decoder_type", [Decoder, ReferenceDecoder])
 
 
-@pytest.fixture(scope="module", params=[1, 4])
+@pytest.fixture(scope="module", params=[(1, 1), (4, 1), (16, 2)])
 def case(request, draw_workload, tables):
     """Return a stream with both kinds of symbols and escapes, and a function that decodes it."""
     workload = draw_workload("peaky", 150)
@@ -22,7 +22,7 @@ def case(request, draw_workload, tables):
     encoder = Encoder()
     encoder.put_mixture(symbols, workload.parameters)
     encoder.put_factorized(np.arange(40), channels, tables)
-    stream = encoder.finish(request.param)
+    stream = encoder.finish(*request.param)
 
     def decode(decoder_type, data):
         decoder = decoder_type(data)
@@ -135,7 +135,7 @@ def test_an_empty_stream_of_symbols_is_six_bytes_and_is_accepted(decoder_type):
     decoder_type(stream).finish()
 
 
-@pytest.mark.parametrize("data", [b"", b"\x07" * 500, b"\x01" * 10, bytes(6)])
+@pytest.mark.parametrize("data", [b"", b"\x57" * 500, b"\x07" * 500, b"\x01" * 10, bytes(6)])
 def test_the_lanes_of_a_damaged_stream_are_not_told(data):
     with pytest.raises(CorruptStreamError):
         stream_lanes(data)
@@ -143,6 +143,15 @@ def test_the_lanes_of_a_damaged_stream_are_not_told(data):
 
 def test_lanes_cost_less_than_a_thousandth():
     for bits in [0, 1, 47_999, 48_000, 10**6, 10**7, 10**9]:
-        lanes = choose_lanes(bits)
-        assert (lanes - 1) * 40 <= 0.001 * bits
-        assert lanes == 64 or (2 * lanes - 1) * 24 > 0.0005 * bits
+        lanes, chunks = choose_lanes(bits)
+        assert (lanes * chunks - 1) * 40 <= 0.001 * bits
+        assert (lanes * chunks == 256) or (2 * lanes * chunks - 1) * 40 > 0.0005 * bits
+        assert lanes == 16 or chunks == 1
+
+
+@pytest.mark.parametrize("first", [0x10, 0x41, 0x50, 0xF0])
+def test_chunks_that_are_not_there_are_refused(first):
+    for decoder_type in (Decoder, ReferenceDecoder):
+        for rest in (b"", b"\xff" * 200, bytes(200), b"\1" * 40):
+            with pytest.raises(CorruptStreamError):
+                decoder_type(bytes([first]) + rest)

@@ -1,0 +1,33 @@
+# LIC_SOURCES and LIC_DEFINITIONS: the coder without its Python bindings. The kernels are compiled
+# once for each instruction set of the target, and one of them is chosen when the program runs.
+set(LIC_DEFINITIONS)
+set(LIC_KERNELS scalar)
+if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+    list(APPEND LIC_DEFINITIONS LIC_X86)
+    list(APPEND LIC_KERNELS sse41 avx2 avx512)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64|ARM64")
+    list(APPEND LIC_DEFINITIONS LIC_ARM64)
+    list(APPEND LIC_KERNELS neon)
+  endif()
+endif()
+set(LIC_OPTIONS_scalar "")
+set(LIC_OPTIONS_neon "")
+set(LIC_OPTIONS_sse41 -msse4.1)
+set(LIC_OPTIONS_avx2 -mavx2)
+set(LIC_OPTIONS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+
+set(LIC_SOURCES)
+foreach(name decoder encoder kernels)
+  list(APPEND LIC_SOURCES ${CMAKE_CURRENT_LIST_DIR}/${name}.cpp)
+endforeach()
+foreach(isa ${LIC_KERNELS})
+  set(source ${CMAKE_CURRENT_LIST_DIR}/kernels_${isa}.cpp)
+  list(APPEND LIC_SOURCES ${source})
+  # Nothing here depends on traps or errno, and both would keep loops from being vectorized.
+  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    set_source_files_properties(
+      ${source} PROPERTIES COMPILE_OPTIONS
+                           "-O3;-fno-math-errno;-fno-trapping-math;-Wno-maybe-uninitialized;-Wno-uninitialized;${LIC_OPTIONS_${isa}}")
+  endif()
+endforeach()
