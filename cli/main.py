@@ -150,10 +150,10 @@ def models(as_json: bool) -> None:
             f"{name}: {entry['summary']}\n  {entry['parameters'] / 1e6:.2f} M parameters; "
             f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px"
         )
-        if kodak:
+        if kodak and kodak["bd_rate_vtm"] is not None:
             click.echo(f"  on Kodak: BD-rate {kodak['bd_rate_vtm']:+.1f} % against VTM")
-            for row in zip(kodak["quality"], kodak["bpp"], kodak["psnr"], strict=True):
-                click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
+        for row in zip(*(kodak.get(key, ()) for key in ("quality", "bpp", "psnr")), strict=True):
+            click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
 
 
 main.add_command(evaluate)

@@ -85,10 +85,11 @@ def note_points(weights_id: str, summary: dict[str, Any]) -> None:
     folder, _ = _find(weights_id)
     manifest = read_manifest(folder)
     columns = summary["codecs"][weights_id]
+    rate = summary["bd_rate"]["VTM"].get(weights_id)
     kept = {"quality": "setting", "bpp": "bpp", "psnr": "psnr", "ms_ssim": "ms_ssim"}
     manifest[weights_id]["kodak"] = {
         **{key: [round(value, 4) for value in columns[name]] for key, name in kept.items()},
-        "bd_rate_vtm": summary["bd_rate"]["VTM"].get(weights_id),
+        "bd_rate_vtm": None if rate is None else round(rate, 2),
     }
     write_file(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 

@@ -145,7 +145,7 @@ _PEERS: dict[str, tuple[PillowCodec, ...]] = {
             options={"quality_mode": "rates", "irreversible": True, "mct": 1},
         ),
     ),
-    "jxl": (PillowCodec("JPEG XL", (10.0, *_MODERN), "JXL", options={"effort": 7}),),
+    "jxl": (PillowCodec("JPEG XL", _MODERN, "JXL", options={"effort": 7}),),
 }
 PEERS = tuple(_PEERS)
 
