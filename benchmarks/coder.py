@@ -256,10 +256,12 @@ def peers(kind: str, count: int, slow_count: int) -> dict[str, tuple[Any, int]]:
     try:
         import torch
 
-        from lic.evaluation.compressai_import import import_compressai
+        from lic.evaluation import torchvision_operators
 
         torch.set_num_threads(1)
-        import_compressai()
+        torchvision_operators.declare()
+        import compressai  # noqa: F401
+
         found["CompressAI, one Gaussian"] = (CompressAIGaussian(single), count)
         found["CompressAI, tables"] = (CompressAITables(few), slow_count)
     except ImportError as error:

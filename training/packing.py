@@ -37,7 +37,7 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
         raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
     state = load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
-    # Half precision for the convolutions: half the size, and no measurable loss on Kodak.
+    # Half precision for the convolutions: half the size, for 0.002 dB on Kodak (`small-1`).
     tensors = {k: v.half() if v.ndim == 4 else v for k, v in state["ema"].items()}
     digest = save_weights(target, name, config, tensors)
     model = create_model(name, config)
