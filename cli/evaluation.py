@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lic.cli.weights import weights_ids
 from lic.codec import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ _COMPRESSAI = click.option(
 _WEIGHTS = click.option(
     "--weights",
     multiple=True,
+    metavar="ID|FOLDER",
+    callback=weights_ids,
     default=[DEFAULT_WEIGHTS],
     show_default=True,
-    help="Ids of `lic models`; may be given several times.",
+    help="Ids of `lic models`, or folders of weights; may be given several times.",
 )
 
 

@@ -14,6 +14,7 @@ import click
 
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.training import train, weights
+from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError
 
@@ -46,7 +47,8 @@ def main() -> None:
     Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
     10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
-    14 unusable checkpoint of a peer, 1 anything else.
+    14 unusable checkpoint of a peer, 15 training interrupted (it can be resumed),
+    16 unusable settings, 1 anything else.
     """
 
 
@@ -76,7 +78,12 @@ def _check_output(path: Path, overwrite: bool) -> None:
     help="0 (smallest file) to 100 (best picture).",
 )
 @click.option(
-    "--weights", default=DEFAULT_WEIGHTS, show_default=True, help="An id of `lic models`."
+    "--weights",
+    metavar="ID|FOLDER",
+    callback=weights_id,
+    default=DEFAULT_WEIGHTS,
+    show_default=True,
+    help="An id of `lic models`, or a folder of weights.",
 )
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(source: Path, target: Path, quality: float, weights: str, overwrite: bool) -> None:
@@ -103,6 +110,7 @@ def encode(source: Path, target: Path, quality: float, weights: str, overwrite: 
     show_default=True,
     help="Refuse larger pictures.",
 )
+@weights_folder
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None:
     """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
@@ -135,6 +143,7 @@ def info(source: Path, as_json: bool) -> None:
 
 
 @main.command()
+@weights_folder
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def models(as_json: bool) -> None:
     """List the installed weights: size, cost, and their measured points on Kodak."""

@@ -6,50 +6,71 @@ from pathlib import Path
 
 import click
 
+from lic.cli.weights import weights_id
+from lic.codec.errors import MissingPackageError
+from lic.codec.weights import weights_file
+
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=FOLDER)
-@click.option("--preset", default="small", show_default=True, help="Sizes of the network.")
+@click.argument("folders", nargs=-1, type=FOLDER)
+@click.option("--preset", help="Sizes of the network.  [default: small]")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The run's folder.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Budget by the clock.")
 @click.option("--steps", type=click.IntRange(1), help="Budget by steps.")
-@click.option("--batch", type=click.IntRange(1), help="Crops a step and process.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Peak rate.")
-@click.option("--compile/--no-compile", default=False, help="Compile the network first.")
+@click.option("--val", type=FOLDER, help="Held-out pictures.  [default: 1 in 20 of the others]")
+@click.option("--init", callback=weights_id, help="Weights to fine-tune: id, folder or file.")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--device", help="cpu, cuda, ...; the GPU if there is one.")
-@click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out, with its settings.")
 def train(
     folders: tuple[Path, ...],
-    preset: str,
+    preset: str | None,
     out: Path,
     minutes: float | None,
     steps: int | None,
-    batch: int | None,
-    learning_rate: float | None,
-    compile: bool,
+    val: Path | None,
+    init: str | None,
+    config: Path | None,
+    assignments: tuple[str, ...],
     device: str | None,
     resume: bool,
 ) -> None:
     """Train a codec on the pictures below FOLDERS.
 
-    Interrupted, it can go on with --resume. With torchrun it uses several processes:
-    torchrun --nproc-per-node 2 -m lic.cli train ...
-    """
-    from lic.training.run import start
+    All settings are in OUT/config.toml once a run has begun, with a line of help each; --config
+    takes such a file, and --set changes single ones, such as --set batch=16 or --set
+    model.components=1. OUT/report.html tells of the result.
 
-    if (minutes is None) == (steps is None):
-        raise click.UsageError("give one of --minutes and --steps")
-    settings = {
+    Ctrl-C writes a checkpoint first, and --resume goes on from there. Several processes and GPUs
+    are used by torchrun: torchrun --nproc-per-node 2 -m lic.cli train ...
+    """
+    from lic.evaluation.training_report import write_training_report
+    from lic.training.packing import packed
+    from lic.training.run import gather_settings, start
+
+    options = {
+        "preset": preset,
+        "folders": [str(folder.resolve()) for folder in folders] or None,
         "minutes": minutes,
         "steps": steps,
-        "batch": batch,
-        "learning_rate": learning_rate,
-        "compile": compile,
+        "val": None if val is None else str(val.resolve()),
+        "init": None if init is None else str(weights_file(init).resolve()),
     }
-    given = {key: value for key, value in settings.items() if value is not None}
-    start(list(folders), preset, out, given, device, resume)
+    given = {key: value for key, value in options.items() if value is not None}
+    settings = gather_settings(out, config, given, assignments, resume)
+    finished = start(settings, out, device, resume)
+    if finished is None:
+        return
+    try:
+        state = finished.state
+        with packed(out) as weights:
+            write_training_report(out, weights, state.history, state.validations, finished.held_out)
+        click.echo(f"{out / 'report.html'} tells of the result", err=True)
+    except MissingPackageError as error:
+        click.echo(f"without a report: {error}", err=True)
 
 
 @click.group()
@@ -60,17 +81,30 @@ def weights() -> None:
 @weights.command()
 @click.argument("run", type=FOLDER)
 @click.option("--id", "weights_id", required=True, help="The permanent id; never used again.")
-@click.option("--out", required=True, type=FOLDER, help="A folder of weights with its manifest.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder of weights with its manifest.  [default: RUN/weights]",
+)
 @click.option("--summary", default="", help="One line for `lic models`.")
 @click.option("--command", default="", help="The training command, for the manifest.")
 @click.option("--data", default="", help="What it was trained on, for the manifest.")
 @click.option("--hardware", default="", help="Where it was trained, for the manifest.")
 def pack(
-    run: Path, weights_id: str, out: Path, summary: str, command: str, data: str, hardware: str
+    run: Path,
+    weights_id: str,
+    out: Path | None,
+    summary: str,
+    command: str,
+    data: str,
+    hardware: str,
 ) -> None:
-    """Turn the training RUN into a weights file and an entry of the manifest."""
+    """Turn the training RUN into a weights file and an entry of the manifest.
+
+    The folder can then be given to every command: lic encode --weights RUN/weights ...
+    """
     from lic.training.packing import pack_run
 
     notes = {"summary": summary, "command": command, "data": data, "hardware": hardware}
-    path = pack_run(run, weights_id, out, notes)
+    path = pack_run(run, weights_id, out or run / "weights", notes)
     click.echo(f"{path}: {path.stat().st_size} bytes", err=True)

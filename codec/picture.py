@@ -78,6 +78,15 @@ def read_picture(path: Path) -> Pixels:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
 
 
+def picture_header(path: Path) -> tuple[int, int, str]:
+    """Width, height and Pillow's mode of a picture file, by its header; raises PictureError."""
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            return image.width, image.height, image.mode
+    except _READER_ERRORS as error:
+        raise PictureError(f"cannot read the picture {path}: {error}") from error
+
+
 def _to_rgb(image: Image.Image) -> Pixels:
     if image.mode == "I" or image.mode.startswith("I;16"):
         if "transparency" in image.info:

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lic.codec.runtime import TorchRuntime
+    from lic.models import CodecModel
 
 MANIFEST = "manifest.json"
+FOLDERS_VARIABLE = "LIC_WEIGHTS"
 _TABLES_KEY = "side.counts"
 
 
@@ -38,10 +40,23 @@ class Weights:
 
 
 def weights_folders() -> list[Path]:
-    """Where weights are looked for: the folder LIC_WEIGHTS, if set, then the package's own."""
-    own = Path(str(resources.files("lic.weights")))
-    chosen = os.environ.get("LIC_WEIGHTS")
-    return [Path(chosen), own] if chosen else [own]
+    """Where weights are looked for: the folders in LIC_WEIGHTS (as in PATH), then the package's."""
+    chosen = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    return [*map(Path, filter(None, chosen)), Path(str(resources.files("lic.weights")))]
+
+
+def use_folder(folder: Path) -> str:
+    """Look in a folder first, in this process and those that it starts; gives its newest id.
+
+    Raises WeightsError if the folder holds no weights.
+    """
+    ids = list(read_manifest(folder))
+    if not ids:
+        raise WeightsError(f"there are no weights in {folder}")
+    others = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    folders = [str(folder.resolve()), *filter(None, others)]
+    os.environ[FOLDERS_VARIABLE] = os.pathsep.join(folders)
+    return ids[-1]
 
 
 def read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
@@ -107,8 +122,8 @@ def resolve(weights: str | Weights) -> Weights:
 
 @lru_cache(maxsize=2)
 def _load_installed(weights_id: str) -> Weights:
-    folder, entry = _find(weights_id)
-    weights = load_weights(folder / f"{weights_id}.safetensors", weights_id)
+    _, entry = _find(weights_id)
+    weights = load_weights(weights_file(weights_id), weights_id)
     if not entry["sha256"].startswith(weights.digest.hex()):
         raise WeightsError(f"the file of weights {weights_id!r} is not the one in the manifest")
     return weights
@@ -116,10 +131,37 @@ def _load_installed(weights_id: str) -> Weights:
 
 def load_weights(path: Path, weights_id: str) -> Weights:
     """Load a weights file; raises WeightsError if it cannot be read."""
+    from lic.codec.runtime import TorchRuntime
+
+    _, model, data = _read_network(path, weights_id)
+    digest = hashlib.sha256(data).digest()[:DIGEST_BYTES]
+    return Weights(weights_id, digest, TorchRuntime(model))
+
+
+def weights_file(source: str) -> Path:
+    """The file of an installed id, or a path to a .safetensors file as it is.
+
+    Raises WeightsError for an id that is not installed.
+    """
+    if source.endswith(".safetensors"):
+        return Path(source)
+    return _find(source)[0] / f"{source}.safetensors"
+
+
+def load_network(path: Path) -> tuple[str, CodecModel]:
+    """The class's name and the network, ready to train on, of a weights file.
+
+    Raises WeightsError if it cannot be read.
+    """
+    name, model, _ = _read_network(path, path.stem)
+    return name, model
+
+
+def _read_network(path: Path, weights_id: str) -> tuple[str, CodecModel, bytes]:
+    """The class's name, the network with its frozen tables, and the bytes of a weights file."""
     import safetensors
     from safetensors.torch import load
 
-    from lic.codec.runtime import TorchRuntime
     from lic.models import UnknownModelError, create_model
 
     try:
@@ -140,8 +182,7 @@ def load_weights(path: Path, weights_id: str) -> Weights:
         safetensors.SafetensorError,
     ) as error:
         raise WeightsError(f"weights {weights_id!r} cannot be loaded: {error}") from error
-    digest = hashlib.sha256(data).digest()[:DIGEST_BYTES]
-    return Weights(weights_id, digest, TorchRuntime(model))
+    return metadata["model"], model, data
 
 
 def save_weights(

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from PIL import Image, features
+from PIL import Image, ImageFile, features
 
 from lic.codec.errors import LicError
 
@@ -105,6 +105,8 @@ class PillowCodec:
         self._load_plugin()
         value = [setting] if self.option == "quality_layers" else int(setting)
         buffer = io.BytesIO()
+        # Pillow gives an optimized JPEG too small a buffer for a picture of noise.
+        ImageFile.MAXBLOCK = max(ImageFile.MAXBLOCK, 2 * pixels.size)
         Image.fromarray(pixels).save(buffer, self.kind, **{self.option: value}, **self.options)
         return buffer.getvalue()
 

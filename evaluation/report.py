@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import json
@@ -17,15 +16,9 @@ from lic.codec.picture import read_picture
 from lic.evaluation import anchors
 from lic.evaluation.codecs import Codec
 from lic.evaluation.compare import contact_sheet, nearest_rate
+from lic.evaluation.page import image, page, table
 from lic.evaluation.plots import rate_distortion_plot
 
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75em; margin: 2em auto; padding: 0 1em; }
-table { border-collapse: collapse; margin: 1em 0; }
-th, td { border: 1px solid #ccc; padding: 0.2em 0.6em; text-align: right; }
-th:first-child { text-align: left; }
-img { max-width: 100%; }
-"""
 _COLUMNS = {
     "setting": "{:g}",
     "bpp": "{:.4f}",
@@ -58,7 +51,7 @@ def write_report(
         others = published if metric == "psnr" else {}
         for kind in ("png", "svg"):
             write_file(out / f"{name}.{kind}", rate_distortion_plot(curves, others, metric, kind))
-        parts.append(_image((out / f"{name}.png").read_bytes()))
+        parts.append(image((out / f"{name}.png").read_bytes()))
     parts += ["<h2>BD-rate (PSNR), percent; negative: fewer bits than the row's codec</h2>"]
     parts += [_matrix(summary["bd_rate"], list(curves))]
     for name, columns in curves.items():
@@ -69,12 +62,11 @@ def write_report(
         sheet = contact_sheet(pixels, [nearest_rate(c, pixels, sheet_bpp) for c in codecs])
         buffer = io.BytesIO()
         sheet.save(buffer, "PNG")
-        parts += [f"<h3>{html.escape(pictures[index].name)}</h3>", _image(buffer.getvalue())]
+        parts += [f"<h3>{html.escape(pictures[index].name)}</h3>", image(buffer.getvalue())]
     if summary["skipped"]:
         parts.append("<h2>Skipped</h2>")
         parts += [f"<p>{html.escape(reason)}</p>" for reason in summary["skipped"].values()]
-    page = f"<!doctype html><meta charset='utf-8'><title>lic</title><style>{_STYLE}</style>"
-    write_file(out / "report.html", (page + "\n".join(parts)).encode())
+    write_file(out / "report.html", page("lic", parts))
 
 
 def _strict(value: Any) -> Any:
@@ -86,28 +78,20 @@ def _strict(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _image(data: bytes) -> str:
-    return f"<img src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
-
-
 def _matrix(rates: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     rows = [
-        f"<tr><th>{html.escape(anchor)}</th>"
-        + "".join(f"<td>{row[n]:+.1f}</td>" if n in row else "<td></td>" for n in names)
-        + "</tr>"
+        [anchor, *(f"{row[name]:+.1f}" if name in row else "" for name in names)]
         for anchor, row in rates.items()
     ]
-    return f"<table><tr><th>against</th>{head}</tr>{''.join(rows)}</table>"
+    return table(["against", *names], rows)
 
 
 def _columns(columns: Mapping[str, Sequence[float]]) -> str:
-    head = "".join(f"<th>{key}</th>" for key in _COLUMNS)
     rows = [
-        "<tr>" + "".join(f"<td>{f.format(columns[k][i])}</td>" for k, f in _COLUMNS.items())
+        [form.format(columns[key][i]) for key, form in _COLUMNS.items()]
         for i in range(len(columns["bpp"]))
     ]
-    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
+    return table(list(_COLUMNS), rows)
 
 
 class EmptyEvaluationError(LicError):

@@ -41,23 +41,37 @@ def scatter_step(values: Tensor, step: int) -> Tensor:
 class ContextStep(nn.Module):
     """One step: features (B, F, h, w) and latents so far (B, M, h, w) to raw parameters.
 
-    The result is (B, outputs, M, h/2, w/2), in the order of `gather_step`.
+    It looks at the latents of the first ``visible`` steps only, which may be fewer than came before
+    it. The result is (B, outputs, M, h/2, w/2), in the order of `gather_step`.
     """
 
     def __init__(
-        self, features: int, latents: int, width: int, depth: int, outputs: int, step: int
+        self,
+        features: int,
+        latents: int,
+        width: int,
+        depth: int,
+        outputs: int,
+        step: int,
+        visible: int,
     ) -> None:
         super().__init__()
         self.step = step
+        self.visible = visible
         self.outputs = outputs
-        self.fuse = nn.Conv2d(features + (latents if step else 0), width, 1)
+        self.fuse = nn.Conv2d(features + (latents if visible else 0), width, 1)
         self.blocks = nn.Sequential(*(TokenMixing(width, 2, gated=False) for _ in range(depth)))
         size = outputs * latents // STEPS
         self.heads = nn.ModuleList(nn.Conv2d(width, size, 1) for _ in range(STEPS))
 
     def forward(self, features: Tensor, decoded: Tensor) -> Tensor:
         """Raw parameters of this step's latents; ``decoded`` is zero where not yet coded."""
-        h = torch.cat((features, decoded), dim=1) if self.step else features
+        h = features
+        if self.visible:
+            if self.visible < self.step:
+                steps = (scatter_step(gather_step(decoded, i), i) for i in range(self.visible))
+                decoded = torch.stack(list(steps)).sum(0)
+            h = torch.cat((features, decoded), dim=1)
         h = self.blocks(self.fuse(h))
         parts = []
         for group, head in enumerate(self.heads):

@@ -37,6 +37,8 @@ class DeployableConfig:
     features: int = 192
     context_width: int = 192
     context_depth: int = 1
+    context_steps: int = 4
+    """In how many steps latents see each other: 4, in pairs 2, or not at all 1."""
     analysis_depth: int = 2
     synthesis_depth: int = 4
     latent_depth: int = 1
@@ -66,6 +68,7 @@ class EntropyPath(nn.Module):
                 config.context_depth,
                 outputs,
                 step,
+                step - step % (STEPS // config.context_steps),
             )
             for step in range(STEPS)
         )

@@ -79,6 +79,11 @@ def model_names() -> list[str]:
     return sorted(_MODELS)
 
 
+def config_defaults(name: str) -> dict[str, Any]:
+    """What can be configured of the registered model ``name``, with the values by default."""
+    return asdict(_MODELS[name].config_class())
+
+
 def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     """A new model of the registered class ``name``.
 

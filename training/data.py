@@ -1,31 +1,123 @@
-"""Training pictures: folders read once into memory as 8-bit arrays, random crops from there.
+"""Training pictures: read once into one array of 8-bit pixels on the device, crops cut from there.
 
-A crop is a slice of an array in memory, so the network never waits for files.
+A batch is one gather of that array's rows, with flips, transposition and rescaling on the device:
+the network waits neither for files nor for transfers. All draws come from torch's own random
+numbers on the CPU.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from lic.codec.errors import PictureError
-from lic.codec.picture import list_pictures, read_picture
+from lic.codec.picture import list_pictures, picture_header, read_picture
 from lic.training.errors import TrainingError
 
-_log = logging.getLogger(__name__)
+Pixels = NDArray[np.uint8]
+
+_VALIDATION_PICTURES = 16
+
+
+def _digest(path: Path) -> tuple[bytes, Path]:
+    """What orders pictures at random, but by their names alone."""
+    return hashlib.sha256(path.name.encode("utf-8", "surrogatepass")).digest(), path
+
+
+def split(folders: Sequence[Path], val: Path | None) -> tuple[list[Path], list[Path]]:
+    """Paths for training and for validation (at most 16), in an order that names alone decide.
+
+    Without a folder ``val``, one in twenty of the pictures is held out, but at least one of two.
+    Pictures that are in ``val`` are not trained on, even if they are below ``folders``, too.
+    """
+    paths = sorted({path.resolve() for path in list_pictures(folders)}, key=_digest)
+    if val is None:
+        count = min(_VALIDATION_PICTURES, max(len(paths) // 20, 1 if len(paths) > 1 else 0))
+        return paths[count:], paths[:count]
+    held_out = sorted({path.resolve() for path in list_pictures([val])}, key=_digest)
+    excluded = set(held_out)
+    return [p for p in paths if p not in excluded], held_out[:_VALIDATION_PICTURES]
+
+
+@dataclass(frozen=True)
+class Usable:
+    """Pictures that can be trained on, with their heights and widths, and why others cannot."""
+
+    paths: list[Path] = field(default_factory=list)
+    shapes: list[tuple[int, int]] = field(default_factory=list)
+    skipped: dict[Path, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, paths: Iterable[Path], min_side: int) -> Usable:
+        """Look at the files' headers; a side of fewer than ``min_side`` pixels is too small."""
+        found = cls()
+        for path in paths:
+            try:
+                width, height, mode = picture_header(path)
+            except PictureError as error:
+                found.skipped[path] = str(error)
+                continue
+            if mode == "CMYK":
+                found.skipped[path] = f"{path} is CMYK, whose colours on a screen are a guess"
+            elif min(width, height) < min_side:
+                found.skipped[path] = f"{path} has a side of fewer than {min_side} pixels"
+            else:
+                found.paths.append(path)
+                found.shapes.append((height, width))
+        return found
+
+
+def _largest_share(shapes: Sequence[tuple[int, int]], budget: float) -> float:
+    """The most pixels to take of any one picture so that all together fit the budget."""
+    left, ordered = budget, sorted(height * width for height, width in shapes)
+    for index, area in enumerate(ordered):
+        share = left / (len(ordered) - index)
+        if area > share:
+            return share
+        left -= area
+    return float(ordered[-1]) if ordered else 0.0
+
+
+def _reduced(shape: tuple[int, int], share: float, min_side: int) -> tuple[int, int]:
+    """The shape scaled to at most about ``share`` pixels, no side below ``min_side``."""
+    scale = min(1.0, (share / (shape[0] * shape[1])) ** 0.5)
+    return max(int(shape[0] * scale), min_side), max(int(shape[1] * scale), min_side)
+
+
+def _middle(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
+    """The middle part, of a given shape, of a picture (H, W, 3)."""
+    top, left = ((n - part) // 2 for n, part in zip(pixels.shape[:2], shape, strict=True))
+    return pixels[top : top + shape[0], left : left + shape[1]]
 
 
 class CropDataset:
-    """Random square crops of the pictures below some folders, flipped and transposed at random.
+    """Random square crops of pictures, flipped and transposed at random.
 
-    Pictures smaller than ``min_side`` and broken files are skipped with a warning. Reading stops
-    after ``max_pixels``, taken evenly over the list.
+    Where the pictures have more than ``max_pixels`` in all, the middle of the larger ones is kept,
+    so that as many as possible take part. What cannot be used is skipped, and told by ``skipped``.
+
+    Parameters
+    ----------
+    paths
+        Picture files.
+    min_side
+        The least side of a picture, in pixels: that of the largest crop.
+    max_pixels
+        How many pixels to keep in memory, 3 bytes each.
+    device
+        Where the pixels are kept and the crops are made.
+    advance
+        Called after each picture that was read.
 
     Raises
     ------
@@ -34,46 +126,105 @@ class CropDataset:
     """
 
     def __init__(
-        self, folders: Sequence[Path], min_side: int, max_pixels: float, seed: int = 0
+        self,
+        paths: Sequence[Path],
+        min_side: int,
+        max_pixels: float,
+        device: torch.device,
+        advance: Callable[[], None] = lambda: None,
     ) -> None:
-        self.pictures: list[NDArray[np.uint8]] = []
-        self.random = np.random.default_rng(seed)
-        paths = list_pictures(folders)
-        np.random.default_rng(0).shuffle(paths)  # type: ignore[arg-type]
-        pixels = 0
-        for path in paths:
-            if pixels >= max_pixels:
-                break
-            try:
-                picture = read_picture(path)
-            except PictureError as error:
-                _log.warning("skipped: %s", error)
+        usable = Usable.of(paths[: max(int(max_pixels / min_side**2), 1)], min_side)
+        self.skipped = usable.skipped
+        share = _largest_share(usable.shapes, max_pixels)
+        parts = [_reduced(shape, share, min_side) for shape in usable.shapes]
+        pixels = np.empty((sum(height * width for height, width in parts), 3), dtype=np.uint8)
+        used, places = 0, []
+        for path, shape, picture in zip(usable.paths, parts, _read_all(usable.paths), strict=True):
+            advance()
+            if isinstance(picture, PictureError):
+                self.skipped[path] = str(picture)
                 continue
-            if min(picture.shape[:2]) < min_side:
-                _log.warning("skipped %s: smaller than %d pixels", path, min_side)
-                continue
-            self.pictures.append(picture)
-            pixels += picture.shape[0] * picture.shape[1]
-        if not self.pictures:
-            names = ", ".join(map(str, folders))
-            raise TrainingError(f"no picture of {min_side} pixels or more in {names}")
-        areas = np.array([p.shape[0] * p.shape[1] for p in self.pictures], dtype=np.float64)
-        self._weights = areas / areas.sum()
+            # EXIF's orientation may have turned it since its header was read.
+            turned = (picture.shape[1] > picture.shape[0]) != (shape[1] > shape[0])
+            part = _middle(picture, shape[::-1] if turned else shape)
+            pixels[used : used + shape[0] * shape[1]] = part.reshape(-1, 3)
+            places.append((used, part.shape[0], part.shape[1]))
+            used += shape[0] * shape[1]
+        if not places:
+            raise TrainingError(
+                f"none of {len(paths)} pictures can be used"
+                + "".join(f"; {reason}" for reason in list(self.skipped.values())[:3])
+            )
+        self.device = device
+        self.min_side = min_side
+        self.pixels = torch.from_numpy(pixels[:used]).to(device)
+        self.places = torch.tensor(places)
+        self._areas = (self.places[:, 1] * self.places[:, 2]).double()
 
-    def batch(self, size: int, side: int) -> Tensor:
-        """A batch (size, 3, side, side) of uint8 crops; pictures are drawn by their area."""
-        crops = np.empty((size, side, side, 3), dtype=np.uint8)
-        for i, index in enumerate(self.random.choice(len(self.pictures), size, p=self._weights)):
-            picture = self.pictures[index]
-            top = self.random.integers(picture.shape[0] - side + 1)
-            left = self.random.integers(picture.shape[1] - side + 1)
-            crop = picture[top : top + side, left : left + side]
-            flips = self.random.integers(8)
-            if flips & 1:
-                crop = crop[::-1]
-            if flips & 2:
-                crop = crop[:, ::-1]
-            if flips & 4:
-                crop = crop.transpose(1, 0, 2)
-            crops[i] = crop
-        return torch.from_numpy(crops).permute(0, 3, 1, 2)
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def batch(self, size: int, side: int, shrink: float = 1.0) -> Tensor:
+        """A batch (size, 3, side, side) of crops in 0..1, float32, channels last.
+
+        Pictures are drawn by their area. The crops are of ``shrink`` times the side (as far as the
+        smallest picture allows), reduced by an antialiased bilinear filter.
+        """
+        source = min(round(side * shrink), self.min_side)
+        chosen = self.places[torch.multinomial(self._areas, size, replacement=True)]
+        free = chosen[:, 1:] - source + 1
+        corner = (torch.rand(size, 2, dtype=torch.float64) * free).long()
+        flips = torch.randint(2, (3, size, 1, 1), dtype=torch.bool)
+        start, width, corner, flips = (
+            part.to(self.device) for part in (chosen[:, 0], chosen[:, 2], corner, flips)
+        )
+        i = torch.arange(source, device=self.device)[None, :, None]
+        j = i.transpose(1, 2)
+        rows = torch.where(flips[2], j, i)
+        columns = torch.where(flips[2], i, j)
+        rows = torch.where(flips[0], source - 1 - rows, rows) + corner[:, 0, None, None]
+        columns = torch.where(flips[1], source - 1 - columns, columns) + corner[:, 1, None, None]
+        index = start[:, None, None] + rows * width[:, None, None] + columns
+        crops = self.pixels[index].permute(0, 3, 1, 2).float() / 255
+        if source != side:
+            crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True)
+        return crops
+
+
+def _read(path: Path) -> Pixels | PictureError:
+    try:
+        return read_picture(path)
+    except PictureError as error:
+        return error
+
+
+def _read_all(paths: Sequence[Path]) -> Iterator[Pixels | PictureError]:
+    """Pictures in order, read by threads that stay a few pictures ahead."""
+    workers = min(8, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers) as pool:
+        for first in range(0, len(paths), 4 * workers):
+            yield from pool.map(_read, paths[first : first + 4 * workers])
+
+
+def validation_crops(paths: Sequence[Path], side: int) -> list[Tensor]:
+    """The middles (1, 3, h, w; uint8) of pictures, h and w multiples of 64 up to ``side``.
+
+    Pictures that cannot be read, or are smaller than 64 pixels, are left out.
+    """
+    crops = []
+    for picture in _read_all(paths):
+        if isinstance(picture, PictureError) or min(picture.shape[:2]) < 64:
+            continue
+        height, width = (min(side, n // 64 * 64) for n in picture.shape[:2])
+        part = np.ascontiguousarray(_middle(picture, (height, width)))
+        crops.append(torch.from_numpy(part).permute(2, 0, 1)[None])
+    return crops
+
+
+def summary(skipped: dict[Path, str]) -> str:
+    """What was skipped, in a few lines: the first ten files, and how many there are more."""
+    reasons = list(skipped.values())
+    lines = [f"skipped: {reason}" for reason in reasons[:10]]
+    if len(reasons) > 10:
+        lines.append(f"skipped: {len(reasons) - 10} more")
+    return "\n".join(lines)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
 from lic.codec.output import write_file
-from lic.codec.weights import MANIFEST, read_manifest, save_weights
+from lic.codec.weights import MANIFEST, Weights, load_weights, read_manifest, save_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
+from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
-from lic.training.loop import load_checkpoint
+
+
+@contextmanager
+def packed(run: Path) -> Iterator[Weights]:
+    """A run's averaged weights, just as they would be installed, for as long as it is needed."""
+    with TemporaryDirectory() as folder:
+        yield load_weights(pack_run(run, "run", Path(folder), {}), "run")
 
 
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
@@ -35,6 +45,10 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     manifest = read_manifest(out) if path.exists() else {}
     if weights_id in manifest or target.exists():
         raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
     state = load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
     # Half precision for the convolutions: half the size, for 0.002 dB on Kodak (`small-1`).

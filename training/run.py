@@ -1,98 +1,169 @@
-"""A training from the command line's words to the end: data, devices, processes, progress."""
+"""A training from the command line's words to the end: settings, data, devices, processes."""
 
 from __future__ import annotations
 
-import logging
-import math
 import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
+from torch import Tensor
 
-from lic.models import PRESETS, Preset
-from lic.training.data import CropDataset
-from lic.training.errors import TrainingError
-from lic.training.loop import CHECKPOINT, Trainer, TrainingConfig, TrainingState
+from lic.codec.output import write_file
+from lic.codec.weights import load_network, weights_file
+from lic.models import PRESETS, CodecModel, UnknownModelError, create_model
+from lic.training.checkpoint import CHECKPOINT, TrainingState
+from lic.training.config import CONFIG, TrainingConfig, override, read_values
+from lic.training.data import CropDataset, split, summary, validation_crops
+from lic.training.errors import SettingsError, TrainingError
+from lic.training.loop import Trainer
+from lic.training.monitor import Monitor
+from lic.training.validation import SIDE
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A training that came to its end: what it did, and its held-out pictures."""
+
+    state: TrainingState
+    held_out: list[Path]
+
+
+def gather_settings(
+    out: Path, config: Path | None, given: dict[str, Any], assignments: Sequence[str], resume: bool
+) -> TrainingConfig:
+    """The settings of a run: of a file (with ``resume`` the run's own), then those given.
+
+    ``given`` are keys and values of the command's options, ``assignments`` those of ``--set``.
+
+    Raises
+    ------
+    SettingsError
+        As for `TrainingConfig.from_values`; and for a file beside ``resume``.
+    TrainingError
+        If there is a run in ``out`` already, or (with ``resume``) none.
+    """
+    if (out / CHECKPOINT).exists() != resume:
+        found = "holds no run" if resume else "holds a run already: continue it with --resume"
+        raise TrainingError(f"{out} {found}")
+    if resume and config is not None:
+        raise SettingsError("a run is resumed with its own settings, not with another file's")
+    source = out / CONFIG if resume else config
+    values = {**(read_values(source) if source is not None else {}), **given}
+    for one, other in (("minutes", "steps"), ("steps", "minutes")):
+        if one in given:  # a new budget replaces the old one, of either kind
+            values[other] = 0
+    return TrainingConfig.from_values(override(values, assignments))
 
 
 def start(
-    folders: list[Path],
-    preset: str,
-    out: Path,
-    settings: dict[str, Any],
-    device_name: str | None,
-    resume: bool,
-) -> None:
-    """Train a preset on folders of pictures, into the folder ``out``.
+    config: TrainingConfig, out: Path, device_name: str | None, resume: bool
+) -> Finished | None:
+    """Train by the settings, into the folder ``out``, where they are saved.
 
-    ``settings`` are values of `TrainingConfig` that differ from its defaults. Under torchrun, each
-    process takes its own crops and the GPU of its rank.
+    Under torchrun, each process takes its own crops and the GPU of its rank; all but the first
+    return None.
 
     Raises
     ------
     TrainingError
-        Unknown preset, no usable picture, a run that exists (without ``resume``) or does not
-        (with it), or a training that diverges.
+        No usable picture, no such device, a training that diverges; as a
+        TrainingInterruptedError after Ctrl-C or SIGTERM, with a checkpoint to resume from.
+    WeightsError
+        If the weights to start from cannot be loaded.
     """
-    if preset not in PRESETS:
-        raise TrainingError(f"no preset {preset!r}; there are {', '.join(PRESETS)}")
-    if (out / CHECKPOINT).exists() != resume:
-        found = "holds a run already: continue it with --resume" if not resume else "holds no run"
-        raise TrainingError(f"{out} {found}")
+    if not config.folders:
+        raise SettingsError("there is no folder to train on")
+    device = _device(device_name)
+    name, model = _network(config)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
-    config = TrainingConfig(**settings)
-    if not math.isfinite(config.minutes):
-        raise TrainingError("the minutes must be a finite number")
-    device = _device(device_name)
     if "RANK" in os.environ:  # torchrun's
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        _train(folders, PRESETS[preset], out, config, device, resume)
+        leads = not dist.is_initialized() or dist.get_rank() == 0
+        console = Console(stderr=True, quiet=not leads)
+        if leads:
+            write_file(out / CONFIG, config.to_toml().encode())
+        dataset, held_out, paths = _pictures(config, device, console)
+        trainer = Trainer(name, model, config, dataset, held_out, out, device)
+        if resume:
+            trainer.resume()
+        world = dist.get_world_size() if dist.is_initialized() else 1
+        with (
+            _stopped_by_signals(trainer),
+            Monitor(out, held_out, config.batch * world, console, leads) as monitor,
+        ):
+            trainer.run(monitor)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+    return Finished(trainer.progress, paths) if leads else None
 
 
-def _train(
-    folders: list[Path],
-    preset: Preset,
-    out: Path,
-    config: TrainingConfig,
-    device: torch.device,
-    resume: bool,
-) -> None:
-    console = Console(stderr=True)
-    logging.basicConfig(level=logging.WARNING, handlers=[RichHandler(console=console)])
+def _network(config: TrainingConfig) -> tuple[str, CodecModel]:
+    """A new network of the preset, or that of the weights to start from."""
+    if config.init:
+        return load_network(weights_file(config.init))
+    preset = PRESETS[config.preset]
+    torch.manual_seed(config.seed)
+    try:
+        model = create_model(preset.model, {**preset.config, **config.model})
+    except (UnknownModelError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise SettingsError(f"there is no network of these sizes: {error}") from error
+    return preset.model, model
+
+
+def _pictures(
+    config: TrainingConfig, device: torch.device, console: Console
+) -> tuple[CropDataset, list[Tensor], list[Path]]:
+    """The training pictures, the crops to validate on, and the held-out pictures' paths."""
+    folders = [Path(folder) for folder in config.folders]
+    val = Path(config.val) if config.val else None
+    for folder in (*folders, val):
+        if folder is not None and not folder.is_dir():
+            raise TrainingError(f"there is no folder {folder}")
+    paths, val_paths = split(folders, val)
     largest = max(config.crop, config.final_crop)
-    dataset = CropDataset(folders, largest, config.max_pixels)
-    trainer = Trainer(preset.model, preset.config, config, dataset, out, device)
-    if resume:
-        trainer.resume()
-    columns = (
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading pictures", total=len(paths))
+        dataset = CropDataset(paths, largest, config.max_pixels, device, lambda: bar.advance(task))
+    held_out = validation_crops(val_paths, SIDE)
+    console.print(
+        f"{len(dataset)} pictures to train on, {len(held_out)} held out, "
+        f"{len(dataset.skipped)} skipped"
     )
-    with Progress(*columns, console=console, disable=trainer.rank > 0) as bar:
-        task = bar.add_task("", total=1.0)
+    if dataset.skipped:
+        console.print(summary(dataset.skipped), style="yellow", markup=False)
+    return dataset, held_out, val_paths
 
-        def report(state: TrainingState) -> None:
-            text = (
-                f"step {state.step}  {state.bpp:.3f} bpp  {state.psnr:.2f} dB  "
-                f"loss {state.loss:.3f}  skipped {state.skipped}"
-            )
-            bar.update(task, completed=state.fraction(config), description=text)
 
-        trainer.run(report)
+@contextmanager
+def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
+    """While it lasts, Ctrl-C and SIGTERM end the run after a checkpoint; the second one at once."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        trainer.stopping = True
+        signal.signal(number, before[signal.Signals(number)])
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _device(name: str | None) -> torch.device:
@@ -108,4 +179,6 @@ def _device(name: str | None) -> torch.device:
         raise TrainingError(f"no device {name!r}: {error}") from error
     if device.type == "cuda":
         torch.cuda.set_device(device)
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
     return device

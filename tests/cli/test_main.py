@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -104,7 +105,12 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (12, ("compare", picture, out, "--peers", "gif"), None),
         (14, ("compare", picture, out, "--compressai", "mbt2018-mean=none.pth"), None),
         (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
-        (10, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
+        (16, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
+        (16, ("train", tmp_path, "--out", tmp_path / "run", "--set", "step=1"), None),
+        (10, ("train", tmp_path / "empty", "--out", tmp_path / "run", "--steps", 1), None),
+        (7, ("train", tmp_path, "--out", tmp_path / "run", "--init", "nope"), None),
+        (7, ("encode", picture, file, "--weights", tmp_path / "empty"), None),
+        (7, ("models", "--weights", tmp_path / "empty"), None),
     ]
     for code, arguments, content in cases:
         if content is not None:
@@ -146,12 +152,39 @@ def test_coding_and_training_load_neither_compressai_nor_constriction(tmp_path: 
 def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8)).save(tmp_path / "a.png")
-    run, out = tmp_path / "run", tmp_path / "weights"
-    out.mkdir()
-    words = ("train", tmp_path, "--preset", "tiny", "--out", run, "--steps", 2, "--batch", 1)
+    run = tmp_path / "run"
+    words = ("train", tmp_path, "--preset", "tiny", "--out", run, "--steps", 2, "--set", "batch=1")
     assert lic(*words).exit_code == 0
-    assert lic("weights", "pack", run, "--id", "mine-1", "--out", out).exit_code == 0
-    assert (out / "mine-1.safetensors").stat().st_size > 1000
+    assert (run / "report.html").stat().st_size > 1000
+    assert lic("weights", "pack", run, "--id", "mine-1").exit_code == 0
+    assert (run / "weights" / "mine-1.safetensors").stat().st_size > 1000
+
+
+def test_a_folder_of_weights_can_be_given_to_every_command(
+    tmp_path: Path, picture: Path, tiny_path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIC_WEIGHTS", "")  # the commands change it: to be undone afterwards
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    data = Path(tiny_path).read_bytes()
+    (folder / "mine-1.safetensors").write_bytes(data)
+    model = {"parameters": 1, "kmac_per_pixel": {"encode": 1, "decode": 1}, "kodak": {}}
+    entry = {"sha256": hashlib.sha256(data).hexdigest(), "summary": "my own", **model}
+    (folder / "manifest.json").write_text(json.dumps({"mine-1": entry}))
+    file, out = tmp_path / "out.bin", tmp_path / "out.png"
+    given = ("--weights", folder)
+    assert lic("encode", picture, file, *given).exit_code == 0
+    assert json.loads(lic("info", file, "--json").output)["weights"] == "mine-1"
+    monkeypatch.setenv("LIC_WEIGHTS", "")
+    assert "my own" not in lic("models").output
+    assert lic("decode", file, out, *given).exit_code == 0
+    monkeypatch.setenv("LIC_WEIGHTS", "")
+    assert "my own" in lic("models", *given).output
+    monkeypatch.setenv("LIC_WEIGHTS", "")
+    assert lic("compare", picture, tmp_path / "s.png", "--peers", "", *given).exit_code == 0
+    monkeypatch.setenv("LIC_WEIGHTS", "")
+    words = ("train", DATA, "--init", folder, "--out", tmp_path / "run", "--steps", 1)
+    assert lic(*words, "--set", "batch=1", "--set", "crop=64").exit_code == 0
 
 
 def test_eval_measures_real_files_and_lists_what_it_skips(tmp_path: Path, picture: Path) -> None:

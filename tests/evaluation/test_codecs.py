@@ -38,3 +38,9 @@ def test_the_busiest_crop_is_where_the_detail_is() -> None:
     pixels = np.full((64, 64, 3), 128, np.uint8)
     pixels[32:48, 16:32] = np.random.default_rng(0).integers(0, 256, (16, 16, 3))
     assert busiest_crop(pixels, 16) == (32, 16)
+
+
+def test_noise_can_be_coded_by_every_peer() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    for codec in peers(["jpeg", "webp"])[0]:
+        assert codec.decode(codec.encode(pixels, codec.settings[-1])).shape == pixels.shape

@@ -7,25 +7,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
-from PIL import Image
 
-from lic.training.loop import CHECKPOINT
+from lic.training.checkpoint import load_checkpoint
 
-AVERAGE = """
-import torch
-import torch.distributed as dist
-from lic.training.loop import _Gradients
-
-dist.init_process_group("gloo")
-rank = dist.get_rank()
-parameters = [torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(2, 2))]
-for parameter in parameters:
-    parameter.grad = torch.full_like(parameter, 1.0 + 2 * rank)
-assert _Gradients(parameters).average([10.0 * rank, 7.0]) == [5.0, 7.0]
-assert all((p.grad == 2).all() for p in parameters)
-dist.destroy_process_group()
-"""
+from .conftest import CPU, make_trainer, run
 
 
 def torchrun(*arguments: object) -> None:
@@ -33,51 +20,51 @@ def torchrun(*arguments: object) -> None:
     subprocess.run([*launcher, "--standalone", *map(str, arguments)], check=True, timeout=300)
 
 
-def test_gradients_and_scalars_are_averaged_over_processes(tmp_path: Path) -> None:
-    script = tmp_path / "average.py"
-    script.write_text(AVERAGE)
-    torchrun(script)
-
-
 TRAIN = """
 import sys
 from pathlib import Path
+
 import torch
 import torch.distributed as dist
-from lic.models import PRESETS
-from lic.training.data import CropDataset
-from lic.training.loop import Trainer, TrainingConfig
+
+sys.path.insert(0, sys.argv[1])
+from conftest import make_trainer, run
 
 dist.init_process_group("gloo")
-config = TrainingConfig(steps=3, batch=1, crop=64, final_crop=64)
-dataset = CropDataset([Path(sys.argv[1])], 64, 1e9)
-preset = PRESETS["tiny"]
-trainer = Trainer(
-    preset.model, preset.config, config, dataset, Path(sys.argv[2]), torch.device("cpu")
-)
-crops = [None, None]
-dist.all_gather_object(crops, dataset.batch(1, 64))
-assert not torch.equal(*crops)
-trainer.run(lambda state: None)
-flat = torch.cat([p.detach().flatten() for p in trainer.model.parameters()])
+subject = make_trainer(Path(sys.argv[2]), steps=80, batch=2, seed=3)
+crops = []
+original = subject.dataset.batch
+subject.dataset.batch = lambda *sizes: crops.append(original(*sizes)) or crops[-1]
+recorder = run(subject)
+gathered = [None, None]
+dist.all_gather_object(gathered, crops[0])
+assert not torch.equal(*gathered), "both processes saw the same crops"
+flat = torch.cat([p.detach().flatten() for p in subject.model.parameters()])
 both = [torch.empty_like(flat) for _ in range(2)]
 dist.all_gather(both, flat)
-assert torch.equal(*both)
+assert torch.equal(*both), "the processes' networks differ"
 dist.destroy_process_group()
 """
 
 
-def test_processes_draw_other_crops_and_keep_one_network(tmp_path: Path) -> None:
+def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(TRAIN)
-    torchrun(script, Path(__file__).parents[1] / "data", tmp_path)
+    torchrun(script, Path(__file__).parent, tmp_path / "two")
+    two = load_checkpoint(tmp_path / "two", CPU)["progress"]["history"]
+    one = run(make_trainer(tmp_path / "one", steps=80, batch=4, seed=3)).rows
+    other = run(make_trainer(tmp_path / "other", steps=80, batch=4, seed=4)).rows
+    losses = [np.array([row[2] for row in rows]) for rows in (two, one, other)]
+    assert len(losses[0]) == len(losses[1]) == 80
+    noise = np.abs(losses[2] / losses[1] - 1).mean()
+    assert np.abs(losses[0] / losses[1] - 1).mean() < max(3 * noise, 0.05)
+    assert losses[0][-1] == pytest.approx(losses[1][-1], rel=0.15)
 
 
-def test_the_command_line_trains_by_two_processes(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8)).save(tmp_path / "a.png")
-    words = ["train", tmp_path, "--preset", "tiny", "--out", tmp_path / "run", "--batch", 1]
+def test_the_command_line_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:
+    words = ["train", folder, "--preset", "tiny", "--out", tmp_path / "run", "--set", "batch=1"]
     torchrun("-m", "lic.cli", *words, "--steps", 3)
-    state = torch.load(tmp_path / "run" / CHECKPOINT, weights_only=True)
+    state = load_checkpoint(tmp_path / "run", CPU)
     assert state["progress"]["step"] == 3
     assert all(torch.isfinite(v).all() for v in state["ema"].values())
+    assert (tmp_path / "run" / "report.html").exists()

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lic.training.config import TrainingConfig, override, read_values, saved_values
+from lic.training.errors import SettingsError
+
+
+def test_the_saved_file_gives_the_same_settings_again(tmp_path: Path) -> None:
+    values = {"steps": 5, "folders": ['a "b"', "é\\c"], "model": {"width": 96}, "learning_rate": 1}
+    config = TrainingConfig.from_values(values)
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml(), encoding="utf-8")
+    assert TrainingConfig.from_values(read_values(path)) == config
+    assert saved_values(config) == read_values(path)
+    assert config.learning_rate == 1.0
+    assert config.folders == ('a "b"', "é\\c")
+
+
+def test_the_saved_file_explains_every_setting() -> None:
+    lines = TrainingConfig(steps=1).to_toml().splitlines()
+    keys = [line for line in lines if " = " in line]
+    assert len(keys) == len(saved_values(TrainingConfig(steps=1))) - 1
+    assert all("  # " in line for line in keys)
+    assert tomllib.loads("\n".join(lines))["model"] == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rat": 1}, "no setting 'learning_rat'; did you mean 'learning_rate'"),
+        ({"model": {"widht": 3}}, "no setting 'model.widht'; did you mean 'model.width'"),
+        ({"preset": "smal"}, "no preset 'smal'; did you mean 'small'"),
+        ({"zzz": 1}, "no setting 'zzz'$"),
+        ({"batch": "many"}, "batch must be a whole number, not 'many'"),
+        ({"batch": 1.5}, "batch must be a whole number"),
+        ({"batch": True}, "batch must be a whole number"),
+        ({"linear_start": 1}, "linear_start must be true or false"),
+        ({"folders": "here"}, "folders must be a list of texts"),
+        ({"model": 3}, "model must be a table"),
+        ({"batch": 0}, "batch must lie between"),
+        ({"learning_rate": float("nan")}, "learning_rate must lie between"),
+        ({"crop": 100}, "multiple of 64"),
+        ({"loss": "ssim"}, "loss must be one of mse, ms-ssim, yuv"),
+        ({"minutes": 2}, "one of minutes and steps"),
+        ({"steps": 0}, "one of minutes and steps"),
+        ({"init": "small-1", "model": {"width": 3}}, "network of their own"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error_that_says_so(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        TrainingConfig.from_values({"steps": 1, **values})
+
+
+def test_assignments_are_toml_or_else_text() -> None:
+    words = ["batch=4", "learning_rate = 1e-3", "loss=ms-ssim", "model.width=8", "ema=0"]
+    values = override({"steps": 1, "model": {"latents": 64}}, words)
+    assert values == {
+        "steps": 1,
+        "batch": 4,
+        "learning_rate": 1e-3,
+        "loss": "ms-ssim",
+        "ema": 0,
+        "model": {"latents": 64, "width": 8},
+    }
+    for bad in ("batch", "=4", ""):
+        with pytest.raises(SettingsError, match="key=value"):
+            override({}, [bad])
+
+
+def test_a_file_that_is_no_toml_is_a_named_error(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text("steps = = 3")
+    for name in (path, tmp_path / "missing.toml"):
+        with pytest.raises(SettingsError, match="cannot read the settings"):
+            read_values(name)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from lic.codec.weights import load_weights
+from lic.training.checkpoint import CHECKPOINT, load_checkpoint
+from lic.training.config import CONFIG, TrainingConfig
+from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
+from lic.training.packing import pack_run, packed
+from lic.training.run import Finished, gather_settings, start
+
+from .conftest import CPU
+
+WORDS = ["preset=tiny", "batch=1", "crop=64", "final_crop=64"]
+
+
+def settings(out: Path, folder: Path, *more: str, **given: Any) -> TrainingConfig:
+    values = {"folders": [str(folder)], "steps": 2, **given}
+    return gather_settings(out, None, values, [*WORDS, *more], resume=False)
+
+
+def train(out: Path, folder: Path, *more: str, **given: Any) -> Finished:
+    finished = start(settings(out, folder, *more, **given), out, "cpu", resume=False)
+    assert finished is not None
+    return finished
+
+
+def test_a_run_leaves_its_settings_a_checkpoint_and_tensorboards_curves(
+    tmp_path: Path, folder: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    out = tmp_path / "run"
+    finished = train(out, folder, steps=4)
+    assert finished.state.step == 4
+    assert len(finished.held_out) == 1
+    assert "steps = 4" in (out / CONFIG).read_text()
+    assert load_checkpoint(out, CPU)["progress"]["step"] == 4
+    events = EventAccumulator(str(out))
+    events.Reload()
+    assert {"training/loss", "training/psnr", "validation_bpp/quality_50"} <= set(
+        events.Tags()["scalars"]
+    )
+    assert events.Tags()["images"] == ["reconstructions/0"]
+    shown = events.Images("reconstructions/0")[-1]
+    assert (shown.width, shown.height) == (4 * 256, 256)  # the original and three qualities
+
+
+def test_a_run_that_exists_is_not_overwritten_and_none_is_not_resumed(
+    tmp_path: Path, folder: Path
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(TrainingError, match="holds no run"):
+        gather_settings(out, None, {}, [], resume=True)
+    train(out, folder)
+    with pytest.raises(TrainingError, match="holds a run already"):
+        settings(out, folder)
+
+
+def test_a_resumed_run_has_its_own_settings_and_a_budget_of_either_kind(
+    tmp_path: Path, folder: Path
+) -> None:
+    out = tmp_path / "run"
+    train(out, folder, "learning_rate=1e-3")
+    same = gather_settings(out, None, {}, [], resume=True)
+    assert (same.learning_rate, same.steps, same.batch) == (1e-3, 2, 1)
+    longer = gather_settings(out, None, {"minutes": 1.0}, [], resume=True)
+    assert (longer.minutes, longer.steps) == (1.0, 0)
+    more = start(gather_settings(out, None, {"steps": 5}, [], resume=True), out, "cpu", resume=True)
+    assert more is not None
+    assert more.state.step == 5
+    with pytest.raises(SettingsError, match="its own settings"):
+        gather_settings(out, tmp_path / "other.toml", {}, [], resume=True)
+
+
+def test_assignments_come_before_options_and_those_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text('steps = 9\nbatch = 3\nloss = "yuv"\n[model]\nwidth = 8\n')
+    config = gather_settings(tmp_path, path, {"steps": 4}, ["batch=5"], resume=False)
+    assert (config.steps, config.batch, config.loss) == (4, 5, "yuv")
+    assert config.model == {"width": 8}
+
+
+def test_bad_words_for_a_run_are_named_errors_before_it_begins(
+    tmp_path: Path, folder: Path
+) -> None:
+    (tmp_path / "file").touch()
+    for out, word, message in (
+        ("file", "seed=0", "cannot make"),
+        ("run", "folders=[]", "no folder to train on"),
+        ("run", "folders=['/nowhere']", "no folder /nowhere"),
+        ("run", "val=/nowhere", "no folder /nowhere"),
+        ("run", "model.width=-3", "no network of these sizes"),
+    ):
+        with pytest.raises(TrainingError, match=message):
+            train(tmp_path / out, folder, word)
+    with pytest.raises(TrainingError, match="no device 'tpu9'"):
+        start(settings(tmp_path / "run", folder), tmp_path / "run", "tpu9", resume=False)
+    assert not (tmp_path / "run" / CHECKPOINT).exists()
+
+
+def test_weights_are_fine_tuned_from_where_they_are(
+    tmp_path: Path, folder: Path, tiny_path: str
+) -> None:
+    first = load_weights(Path(tiny_path), "tiny").runtime.model.state_dict()
+    out = tmp_path / "run"
+    finished = train(out, folder, f"init={tiny_path}", "learning_rate=1e-9", "preset=small")
+    state = load_checkpoint(out, CPU)
+    assert finished.state.step == 2
+    assert all(torch.allclose(state["ema"][name], first[name], atol=1e-6) for name in first)
+
+
+def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path, folder: Path) -> None:
+    train(tmp_path / "run", folder)
+    out = tmp_path / "deep" / "weights"
+    notes = {"summary": "s", "command": "c", "data": "d", "hardware": "h"}
+    path = pack_run(tmp_path / "run", "mine-1", out, notes)
+    for weights in (load_weights(path, "mine-1"), None):
+        with packed(tmp_path / "run") as same:
+            runtime = (weights or same).runtime
+            assert len(runtime.encode(torch.zeros(1, 32, 4, 4), 0.5, 0)) > 0
+    with pytest.raises(TrainingError, match="taken"):
+        pack_run(tmp_path / "run", "mine-1", out, notes)
+    for bad in ("../evil", "", "é", "x" * 64):
+        with pytest.raises(TrainingError, match="must be"):
+            pack_run(tmp_path / "run", bad, out, notes)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_a_checkpoint(
+    tmp_path: Path, folder: Path, number: signal.Signals
+) -> None:
+    out = tmp_path / "run"
+    words = [*WORDS, "steps=1000000"]
+    command = [sys.executable, "-m", "lic.cli", "train", folder, "--out", out]
+    options = [part for word in words for part in ("--set", word)]
+    process = subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
+    try:
+        # TensorBoard's file appears when the loop begins.
+        deadline = time.monotonic() + 120
+        while not any(out.glob("events*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(number)
+        message = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
+    assert process.returncode == TrainingInterruptedError.exit_code
+    assert "continue with: lic train --resume" in message
+    assert "Traceback" not in message
+    assert load_checkpoint(out, CPU)["progress"]["step"] > 0
+
+
+def test_signals_are_as_before_after_a_run(tmp_path: Path, folder: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    train(tmp_path / "run", folder)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_what_was_skipped_is_told(
+    tmp_path: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("CMYK", (300, 300)).save(folder / "zprint.jpg")
+    train(tmp_path / "run", folder)
+    said = " ".join(capfd.readouterr().err.split())
+    assert "2 pictures to train on, 1 held out, 1 skipped" in said
+    assert "zprint.jpg is CMYK" in said

@@ -1,0 +1,64 @@
+"""A run's checkpoint: one file, replaced only by a complete new one."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lic.training.errors import TrainingError
+
+CHECKPOINT = "last.pt"
+_PARTS = {"model_name", "model_config", "training", "model", "ema", "optimizer", "progress"}
+
+
+@dataclass
+class TrainingState:
+    """What a training has done so far; saved in its checkpoints."""
+
+    step: int = 0
+    seconds: float = 0.0
+    skipped: int = 0
+    bpp: float = math.nan
+    psnr: float = math.nan
+    loss: float = math.nan
+    norm: float = math.inf
+    """Running mean of the gradient's norm, by which an exploding step is told."""
+    history: list[list[float]] = field(default_factory=list)
+    """Rows of step, seconds, loss, bpp, PSNR, learning rate, over the training."""
+    validations: list[list[float]] = field(default_factory=list)
+    """Rows of step, quality (0 to 1), bpp, PSNR on the held-out pictures."""
+
+
+def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
+    """The last checkpoint of a run's folder; raises TrainingError if it cannot be read."""
+    try:
+        state = torch.load(run / CHECKPOINT, map_location=device, weights_only=True)
+        missing = _PARTS - set(state)
+    except (OSError, EOFError, RuntimeError, LookupError, TypeError, pickle.PickleError) as error:
+        raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
+    if missing:
+        raise TrainingError(f"the checkpoint in {run} lacks {', '.join(sorted(missing))}")
+    return dict(state)
+
+
+def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint; the last good one stays until the new one is complete.
+
+    Raises
+    ------
+    TrainingError
+        If it cannot be written.
+    """
+    temporary = run / f"{CHECKPOINT}.tmp"
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        torch.save(state, temporary)
+        temporary.replace(run / CHECKPOINT)
+    except (OSError, RuntimeError) as error:  # torch's writer raises either on a full disk
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(f"cannot write the checkpoint in {run}: {error}") from error

@@ -1,0 +1,210 @@
+"""The settings of a training: defaults, a TOML file, overrides, and the file saved with the run.
+
+Every setting is a field of `TrainingConfig`, with a line of help which the saved file repeats: a
+run's config.toml is the documentation of what can be set. Unknown keys are errors that name the
+nearest known one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from lic.models import PRESETS, config_defaults
+from lic.training.errors import SettingsError
+
+CONFIG = "config.toml"
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train. One of ``minutes`` and ``steps`` is the budget; the other is 0."""
+
+    preset: str = _setting("small", "sizes of the network: a preset's name (`lic models --all`)")
+    folders: tuple[str, ...] = _setting((), "where the training pictures are")
+    val: str = _setting("", "folder of held-out pictures; empty: one in twenty of the others")
+    init: str = _setting("", "weights to start from: an id or a .safetensors file; or empty")
+    minutes: float = _setting(0.0, "budget by the clock, or 0")
+    steps: int = _setting(0, "budget by steps, or 0")
+    batch: int = _setting(8, "crops a step and process")
+    crop: int = _setting(128, "side of the crops in pixels")
+    final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
+    final_fraction: float = _setting(0.2, "part of the budget that sees those")
+    rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
+    loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
+    yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
+    learning_rate: float = _setting(3e-3, "the peak of AdamW's")
+    schedule: str = _setting("linear", "its fall to zero over the budget: linear or cosine")
+    warmup: int = _setting(300, "steps in which it rises")
+    weight_decay: float = _setting(1e-4, "of convolutions' weights")
+    clip: float = _setting(1.0, "largest norm of a gradient")
+    ema: float = _setting(0.999, "decay of the average of the weights, which is the result")
+    linear_start: bool = _setting(True, "begin as the KLT codec of the training pictures")
+    bf16: bool = _setting(True, "compute the networks in bfloat16 where the device can")
+    compile: str = _setting(
+        "", "torch.compile's mode: default, reduce-overhead (CUDA graphs), max-autotune; or empty"
+    )
+    checkpoint_seconds: float = _setting(120.0, "time between checkpoints")
+    max_pixels: float = _setting(4e8, "memory for pictures, in pixels (3 bytes each)")
+    seed: int = _setting(0, "of all that is random")
+    model: dict[str, Any] = field(
+        default_factory=dict,
+        metadata={"help": "values of the network's configuration to change"},
+    )
+
+    def __post_init__(self) -> None:
+        """Check the values; raises SettingsError."""
+        if (self.minutes > 0) == (self.steps > 0):
+            raise SettingsError("one of minutes and steps must be set, and above 0")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise SettingsError(
+                    f"{name} must be one of {', '.join(filter(None, choices))}, not {value!r}"
+                )
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # not a number fails, too
+                raise SettingsError(f"{name} must lie between {low:g} and {high:g}, not {value}")
+        for name in ("crop", "final_crop"):
+            if getattr(self, name) % 64:
+                raise SettingsError(f"{name} must be a multiple of 64, not {getattr(self, name)}")
+        if self.init and self.model:
+            raise SettingsError("the weights of init have a network of their own: set no model")
+        if self.preset not in PRESETS:
+            raise SettingsError(_unknown("preset", self.preset, PRESETS))
+        defaults = config_defaults(PRESETS[self.preset].model)
+        object.__setattr__(self, "model", _checked(self.model, defaults, "model."))
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> TrainingConfig:
+        """The settings of keys and values, as TOML has them.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown key, a value of another type, or one that makes no sense.
+        """
+        defaults = {f.name: f.default for f in fields(cls)} | {"model": {}}
+        return cls(**_checked(values, defaults, ""))
+
+    def to_toml(self) -> str:
+        """All settings as a TOML file, with a line of help each."""
+        lines = []
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if item.name == "model":
+                lines += ["", f"# {item.metadata['help']}", "[model]"]
+                lines += [f"{key} = {_toml(each)}" for key, each in value.items()]
+            else:
+                lines.append(f"{item.name} = {_toml(value)}  # {item.metadata['help']}")
+        return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A text, number, truth value or list of texts: TOML writes them as JSON does."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+_CHOICES = {
+    "loss": ("mse", "ms-ssim", "yuv"),
+    "schedule": ("linear", "cosine"),
+    "compile": ("", "default", "reduce-overhead", "max-autotune"),
+}
+_RANGES = {
+    "minutes": (0, 1e7),
+    "steps": (0, 1e9),
+    "batch": (1, 65536),
+    "crop": (64, 4096),
+    "final_crop": (64, 4096),
+    "final_fraction": (0, 1),
+    "rescale": (0, 1),
+    "yuv_weight": (0, 1),
+    "learning_rate": (1e-9, 1),
+    "warmup": (1, 1e9),
+    "weight_decay": (0, 1),
+    "clip": (1e-6, 1e6),
+    "ema": (0, 0.999999),
+    "checkpoint_seconds": (0, 1e7),
+    "max_pixels": (1, 1e12),
+    "seed": (0, 2**31 - 1),
+}
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.4)
+    return f"there is no {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _checked(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """The values by known keys, each of its default's type; raises SettingsError."""
+    checked = {}
+    for key, value in values.items():
+        if key not in defaults:
+            raise SettingsError(_unknown("setting", prefix + key, [prefix + k for k in defaults]))
+        kind = type(defaults[key])
+        if kind is float and type(value) is int:
+            value = float(value)
+        elif kind is int and type(value) is float and math.isfinite(value) and value == int(value):
+            value = int(value)
+        elif kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
+            value = tuple(value)
+        if type(value) is not kind:
+            raise SettingsError(f"{prefix}{key} must be {_KINDS[kind]}, not {value!r}")
+        checked[key] = value
+    return checked
+
+
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    tuple: "a list of texts",
+    dict: "a table",
+}
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """The keys and values of a TOML file; raises SettingsError if it is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read the settings in {path}: {error}") from error
+
+
+def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Values with some changed by assignments such as ``batch=4`` or ``model.components=1``.
+
+    What follows the equals sign is TOML, or else a text. Raises SettingsError for what is no
+    assignment.
+    """
+    changed = dict(values)
+    for assignment in assignments:
+        key, equals, text = (part.strip() for part in assignment.partition("="))
+        if not key or not equals:
+            raise SettingsError(f"{assignment!r} must have the form key=value")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except ValueError:
+            value = text
+        if key.startswith("model."):
+            changed["model"] = {**changed.get("model", {}), key.removeprefix("model."): value}
+        else:
+            changed[key] = value
+    return changed
+
+
+def saved_values(config: TrainingConfig) -> dict[str, Any]:
+    """The settings as keys and values, such as `TrainingConfig.from_values` takes."""
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}
