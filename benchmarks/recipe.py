@@ -46,6 +46,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "another seed": ("seed=1",),
     "rate 1.5e-3": ("learning_rate=1.5e-3",),
     "rate 6e-3": ("learning_rate=6e-3",),
+    "rate 1.2e-2": ("learning_rate=1.2e-2",),
     "K = 1": ("model.components=1",),
     "no linear start": ("linear_start=false",),
     "no context": ("model.context_steps=1",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import click
@@ -24,6 +26,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--device", help="cpu, cuda, ...; the GPU if there is one.")
+@click.option("--processes", type=click.IntRange(1), default=1, help="On this machine.")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, with its settings.")
 def train(
     folders: tuple[Path, ...],
@@ -36,6 +39,7 @@ def train(
     config: Path | None,
     assignments: tuple[str, ...],
     device: str | None,
+    processes: int,
     resume: bool,
 ) -> None:
     """Train a codec on the pictures below FOLDERS.
@@ -44,8 +48,9 @@ def train(
     takes such a file, and --set changes single ones, such as --set batch=16 or --set
     model.components=1. OUT/report.html tells of the result.
 
-    Ctrl-C writes a checkpoint first, and --resume goes on from there. Several processes and GPUs
-    are used by torchrun: torchrun --nproc-per-node 2 -m lic.cli train ...
+    Ctrl-C writes a checkpoint first, and --resume goes on from there. On a CPU, a process for each
+    core is fastest; with GPUs, one for each of them. Several machines are used by torchrun:
+    torchrun --nnodes 2 ... -m lic.cli train ...
     """
     from lic.evaluation.training_report import write_training_report
     from lic.training.packing import packed
@@ -61,6 +66,9 @@ def train(
     }
     given = {key: value for key, value in options.items() if value is not None}
     settings = gather_settings(out, config, given, assignments, resume)
+    if processes > 1 and "RANK" not in os.environ:
+        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+        os.execv(sys.executable, [sys.executable, *launcher, "-m", "lic.cli", *sys.argv[1:]])
     finished = start(settings, out, device, resume)
     if finished is None:
         return

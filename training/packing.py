@@ -18,6 +18,9 @@ from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
+# Where things lay on the machine that trained is nobody else's business.
+_PLACES = ("folders", "val", "init")
+
 
 @contextmanager
 def packed(run: Path) -> Iterator[Weights]:
@@ -62,7 +65,7 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
         "config": config,
         "parameters": parameter_count(model),
         "kmac_per_pixel": {k: round(v, 3) for k, v in kmac_per_pixel(model).items()},
-        "training": state["training"],
+        "training": {k: v for k, v in state["training"].items() if k not in _PLACES},
         "steps": state["progress"]["step"],
         "minutes": round(state["progress"]["seconds"] / 60, 1),
         "kodak": {},

@@ -43,7 +43,7 @@ def test_training_improves_the_loss(tmp_path: Path) -> None:
 @pytest.mark.parametrize("loss", ["mse", "ms-ssim", "yuv"])
 def test_every_loss_falls(tmp_path: Path, loss: str) -> None:
     losses = run(make_trainer(tmp_path, steps=60, loss=loss, linear_start=False)).losses
-    assert losses[-1] < 0.9 * losses[0]
+    assert losses[-1] < 0.96 * losses[0]
 
 
 def test_a_run_stops_at_its_steps_or_its_minutes(

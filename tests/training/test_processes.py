@@ -14,12 +14,6 @@ from lic.training.checkpoint import load_checkpoint
 
 from .conftest import CPU, make_trainer, run
 
-
-def torchrun(*arguments: object) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    subprocess.run([*launcher, "--standalone", *map(str, arguments)], check=True, timeout=300)
-
-
 TRAIN = """
 import sys
 from pathlib import Path
@@ -50,7 +44,9 @@ dist.destroy_process_group()
 def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(TRAIN)
-    torchrun(script, Path(__file__).parent, tmp_path / "two")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
+    words = map(str, (script, Path(__file__).parent, tmp_path / "two"))
+    subprocess.run([*launcher, *words], check=True, timeout=300)
     two = load_checkpoint(tmp_path / "two", CPU)["progress"]["history"]
     one = run(make_trainer(tmp_path / "one", steps=80, batch=4, seed=3)).rows
     other = run(make_trainer(tmp_path / "other", steps=80, batch=4, seed=4)).rows
@@ -63,7 +59,8 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path: Path) -> None
 
 def test_the_command_line_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:
     words = ["train", folder, "--preset", "tiny", "--out", tmp_path / "run", "--set", "batch=1"]
-    torchrun("-m", "lic.cli", *words, "--steps", 3)
+    command = [sys.executable, "-m", "lic.cli", *words, "--steps", 3, "--processes", 2]
+    subprocess.run(list(map(str, command)), check=True, timeout=300)
     state = load_checkpoint(tmp_path / "run", CPU)
     assert state["progress"]["step"] == 3
     assert all(torch.isfinite(v).all() for v in state["ema"].values())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lic.codec.weights import load_weights
+from lic.codec.weights import load_weights, read_manifest
 from lic.training.checkpoint import CHECKPOINT, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
@@ -124,6 +125,10 @@ def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path, fold
     out = tmp_path / "deep" / "weights"
     notes = {"summary": "s", "command": "c", "data": "d", "hardware": "h"}
     path = pack_run(tmp_path / "run", "mine-1", out, notes)
+    entry = read_manifest(out)["mine-1"]
+    assert entry["steps"] == 2
+    assert entry["training"]["crop"] == 64
+    assert str(tmp_path) not in json.dumps(entry)
     for weights in (load_weights(path, "mine-1"), None):
         with packed(tmp_path / "run") as same:
             runtime = (weights or same).runtime
