@@ -61,4 +61,5 @@ def save_checkpoint(run: Path, state: dict[str, Any]) -> None:
         temporary.replace(run / CHECKPOINT)
     except (OSError, RuntimeError) as error:  # torch's writer raises either on a full disk
         temporary.unlink(missing_ok=True)
-        raise TrainingError(f"cannot write the checkpoint in {run}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "the disk may be full"
+        raise TrainingError(f"cannot write the checkpoint in {run}: {reason}") from error

@@ -38,6 +38,8 @@ class Monitor:
         Where the line of progress goes.
     active
         False in all processes but the first: nothing is shown or written.
+    first_step
+        Of a resumed run: what TensorBoard has of later steps is overwritten.
     """
 
     def __init__(
@@ -47,10 +49,11 @@ class Monitor:
         crops_per_step: int,
         console: Console,
         active: bool = True,
+        first_step: int = 0,
     ) -> None:
         self.held_out = held_out[:_SHOWN]
         self.crops_per_step = crops_per_step
-        self._writer: Any = _summary_writer(out) if active else None
+        self._writer: Any = _summary_writer(out, first_step) if active else None
         self._bar = Progress(
             BarColumn(20),
             TaskProgressColumn(),
@@ -123,9 +126,9 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}"
 
 
-def _summary_writer(out: Path) -> Any:
+def _summary_writer(out: Path, first_step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    return SummaryWriter(out)
+    return SummaryWriter(out, purge_step=first_step)

@@ -102,7 +102,9 @@ def start(
         world = dist.get_world_size() if dist.is_initialized() else 1
         with (
             _stopped_by_signals(trainer),
-            Monitor(out, held_out, config.batch * world, console, leads) as monitor,
+            Monitor(
+                out, held_out, config.batch * world, console, leads, trainer.progress.step
+            ) as monitor,
         ):
             trainer.run(monitor)
     finally:
