@@ -43,7 +43,7 @@ class TrainingConfig:
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
-    learning_rate: float = _setting(3e-3, "the peak of AdamW's")
+    learning_rate: float = _setting(5e-3, "the peak of AdamW's")
     schedule: str = _setting("linear", "its fall to zero over the budget: linear or cosine")
     warmup: int = _setting(300, "steps in which it rises")
     weight_decay: float = _setting(1e-4, "of convolutions' weights")
