@@ -12,7 +12,7 @@ import json
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +203,3 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         else:
             changed[key] = value
     return changed
-
-
-def saved_values(config: TrainingConfig) -> dict[str, Any]:
-    """The settings as keys and values, such as `TrainingConfig.from_values` takes."""
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(config).items()}

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lic.training.config import TrainingConfig, override, read_values, saved_values
+from lic.training.config import TrainingConfig, override, read_values
 from lic.training.errors import SettingsError
 
 
@@ -16,7 +17,7 @@ def test_the_saved_file_gives_the_same_settings_again(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert TrainingConfig.from_values(read_values(path)) == config
-    assert saved_values(config) == read_values(path)
+    assert len(read_values(path)) == len(fields(TrainingConfig))
     assert config.learning_rate == 1.0
     assert config.folders == ('a "b"', "é\\c")
 
@@ -24,7 +25,7 @@ def test_the_saved_file_gives_the_same_settings_again(tmp_path: Path) -> None:
 def test_the_saved_file_explains_every_setting() -> None:
     lines = TrainingConfig(steps=1).to_toml().splitlines()
     keys = [line for line in lines if " = " in line]
-    assert len(keys) == len(saved_values(TrainingConfig(steps=1))) - 1
+    assert len(keys) == len(fields(TrainingConfig)) - 1
     assert all("  # " in line for line in keys)
     assert tomllib.loads("\n".join(lines))["model"] == {}
 
