@@ -20,12 +20,12 @@ import torch
 from lic.codec.picture import list_pictures
 from lic.evaluation import anchors
 from lic.evaluation.metrics import bd_rate
-from lic.models import PRESETS, CodecModel, create_model
+from lic.models import PRESETS, create_model
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset, validation_crops
 from lic.training.errors import TrainingError
-from lic.training.loop import Trainer
+from lic.training.loop import Observer, Trainer
 from lic.training.validation import validate
 
 QUALITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -70,7 +70,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {
 }
 
 
-class _Printer:
+class _Printer(Observer):
     """An observer that prints a line now and then."""
 
     def __init__(self, name: str) -> None:
@@ -79,12 +79,6 @@ class _Printer:
     def on_step(self, state: TrainingState, fraction: float) -> None:
         if state.step % 250 == 0:
             click.echo(f"{self.name}: {100 * fraction:.0f} %, loss {state.loss:.3f}", err=True)
-
-    def on_history(self, row: Any) -> None:
-        pass
-
-    def on_validation(self, step: int, points: Any, model: CodecModel) -> None:
-        pass
 
 
 def measure(

@@ -21,11 +21,11 @@ import click
 import torch
 
 from lic.codec.picture import list_pictures
-from lic.models import PRESETS, CodecModel, create_model
+from lic.models import PRESETS, create_model
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset
-from lic.training.loop import Trainer
+from lic.training.loop import Observer, Trainer
 
 # Functions by file and name: what each part's time is the cumulative time of.
 PARTS = {
@@ -39,7 +39,7 @@ PARTS = {
 }
 
 
-class _Memory:
+class _Memory(Observer):
     """An observer that prints the resident set after each tenth."""
 
     def on_step(self, state: TrainingState, fraction: float) -> None:
@@ -47,12 +47,6 @@ class _Memory:
         if abs(tenths - round(tenths)) < 1e-9:
             pages = int(Path("/proc/self/statm").read_text().split()[1])
             click.echo(f"step {state.step}: {pages * 4096 / 1e6:.1f} MB")
-
-    def on_history(self, row: Any) -> None:
-        pass
-
-    def on_validation(self, step: int, points: Any, model: CodecModel) -> None:
-        pass
 
 
 @click.command()

@@ -17,7 +17,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -40,8 +39,8 @@ _MOST_BAD_STEPS = 100
 _AVERAGED_STEPS = 4
 
 
-class Observer(Protocol):
-    """Who is told how a training goes; called in the first process only."""
+class Observer:
+    """Who is told how a training goes, in the first process only; this one does nothing of it."""
 
     def on_step(self, state: TrainingState, fraction: float) -> None:
         """After a step; ``fraction`` of the budget is spent."""

@@ -15,14 +15,15 @@ from torch import Tensor
 
 from lic.models import CodecModel
 from lic.training.checkpoint import TrainingState
+from lic.training.loop import Observer
 from lic.training.validation import QUALITIES, RatePoint, estimate
 
 _CURVES = ("loss", "bpp", "psnr", "learning_rate")
 _SHOWN = 3
 
 
-class Monitor:
-    """An `lic.training.loop.Observer` for people; a context manager.
+class Monitor(Observer):
+    """An observer for people; a context manager.
 
     TensorBoard's files go to the folder ``out``, if the package is installed.
 

@@ -15,14 +15,14 @@ from lic.models import PRESETS, create_model
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig
 from lic.training.data import CropDataset, validation_crops
-from lic.training.loop import Trainer
+from lic.training.loop import Observer, Trainer
 
 DATA = Path(__file__).parents[1] / "data"
 CPU = torch.device("cpu")
 SMALL: dict[str, Any] = {"preset": "tiny", "batch": 2, "crop": 64, "final_crop": 64, "warmup": 5}
 
 
-class Recorder:
+class Recorder(Observer):
     """An observer that keeps what it is told, and can ask for a stop."""
 
     def __init__(self) -> None:
