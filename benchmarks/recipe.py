@@ -38,6 +38,7 @@ BASE = (
     "model.hyper_width=64",
     "model.features=96",
     "model.context_width=96",
+    "learning_rate=3e-3",
     "warmup=200",
     "final_fraction=0",
 )
