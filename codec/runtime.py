@@ -22,7 +22,7 @@ from lic.models.latent_coding import decode_latents, encode_latents
 
 
 class TorchRuntime:
-    """A deployable model, ready to code; see `lic.models.deployable` for its parts."""
+    """A model of any family, ready to code; see `lic.models.base` for its parts."""
 
     def __init__(self, model: CodecModel) -> None:
         self.model = model.eval().requires_grad_(False)

@@ -35,13 +35,15 @@ class Mixture:
     """Parameters of a step's latents, in quantization steps; K components.
 
     ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
-    component's offset and logit being zero.
+    component's offset and logit being zero. ``coded``, a mask (B, M, h, w), tells which latents
+    are coded at all: the others are their centres and cost nothing. None stands for all of them.
     """
 
     centre: Tensor
     offsets: Tensor
     log_scales: Tensor
     logits: Tensor
+    coded: Tensor | None = None
 
     @classmethod
     def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
@@ -50,6 +52,8 @@ class Mixture:
         The network speaks in the latents' own units, so that what it says hardly depends on the
         quality; the gain turns it into quantization steps.
         """
+        if raw.dtype.itemsize < 4:  # autocast's half precision is too coarse from here on
+            raw = raw.float()
         components = (raw.shape[1] - 2) // 3 + 1
         gain = log_gain.exp()
         centre = raw[:, 0] * gain
@@ -79,7 +83,12 @@ class Mixture:
             mass = (mass * F.softmax(self.logits, dim=1)).sum(1)
         else:
             mass = mass.squeeze(1)
-        return lower_bound(mass, 1e-9)
+        mass = lower_bound(mass, 1e-9)
+        return mass if self.coded is None else mass.masked_fill(~self.coded, 1.0)
+
+    def select(self, symbols: Tensor) -> Tensor:
+        """Symbols (B, M, h, w), zero where the latent is not coded."""
+        return symbols if self.coded is None else symbols * self.coded
 
     def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
         """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).
