@@ -81,11 +81,15 @@ class CodecModel(nn.Module):
     def initialise(self, crops: Tensor) -> None:
         """Start from statistics of training crops (N, 3, H, W), uint8; by default, do nothing."""
 
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor | None:
-        """What a second stage of training minimises, for the parameters that the first leaves.
+    def second_stage_parameters(self) -> list[nn.Parameter]:
+        """What a second stage of training learns, all else being frozen; by default, nothing."""
+        return []
 
-        None, the default, if there is no second stage. Arguments as for `forward`; the gradient
-        reaches no parameter that `forward` has a gradient for.
+    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor | None:
+        """What a second stage of training minimises, of pictures and qualities as for `forward`.
+
+        It depends on `second_stage_parameters` alone, and `forward` in training on all others.
+        None if there is no second stage.
         """
         return None
 

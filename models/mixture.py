@@ -8,6 +8,7 @@ Everything is in units of the quantization step. Training uses `likelihood`; cod
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ _LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
 _LOG_SCALE_STEP = (_LOG_SCALE_MAX - _LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
+# A latent is not coded if its symbol differs from zero with a probability of less than 0.3, the
+# threshold of guided selective compression in MLICv2 (arXiv 2504.19119).
+_SELECTION_LOGIT = math.log(0.3 / 0.7)
 
 
 def outputs_per_latent(components: int) -> int:
@@ -35,15 +39,16 @@ class Mixture:
     """Parameters of a step's latents, in quantization steps; K components.
 
     ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
-    component's offset and logit being zero. ``coded``, a mask (B, M, h, w), tells which latents
-    are coded at all: the others are their centres and cost nothing. None stands for all of them.
+    component's offset and logit being zero. ``selection`` (B, M, h, w), if a model selects what to
+    code, are logits of a latent's being worth its bits; one below a threshold is not coded: it is
+    its centre and costs nothing.
     """
 
     centre: Tensor
     offsets: Tensor
     log_scales: Tensor
     logits: Tensor
-    coded: Tensor | None = None
+    selection: Tensor | None = None
 
     @classmethod
     def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
@@ -84,11 +89,18 @@ class Mixture:
         else:
             mass = mass.squeeze(1)
         mass = lower_bound(mass, 1e-9)
-        return mass if self.coded is None else mass.masked_fill(~self.coded, 1.0)
+        coded = self.coded
+        return mass if coded is None else mass.masked_fill(~coded, 1.0)
+
+    @property
+    def coded(self) -> Tensor | None:
+        """Which latents are coded, a mask (B, M, h, w); None stands for all of them."""
+        return None if self.selection is None else self.selection > _SELECTION_LOGIT
 
     def select(self, symbols: Tensor) -> Tensor:
         """Symbols (B, M, h, w), zero where the latent is not coded."""
-        return symbols if self.coded is None else symbols * self.coded
+        coded = self.coded
+        return symbols if coded is None else symbols * coded
 
     def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
         """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).

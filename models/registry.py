@@ -61,6 +61,29 @@ PRESETS: dict[str, Preset] = {
         },
         "trains on a GPU",
     ),
+    "mlicv2": Preset("mlicv2", {}, "MLICv2 at the paper's size"),
+    "mlicv2-m": Preset(
+        "mlicv2",
+        {"widths": (64, 96, 128), "latents": 192, "slices": 6, "hyper": 128, "components": 3},
+        "MLICv2 for one GPU",
+    ),
+    "mlicv2-s": Preset(
+        "mlicv2",
+        {"widths": (16, 48, 96), "latents": 80, "slices": 5, "hyper": 48, "components": 3},
+        "MLICv2 that trains on a CPU",
+    ),
+    "mlicv2-tiny": Preset(
+        "mlicv2",
+        {
+            "widths": (12, 16, 24),
+            "latents": 16,
+            "slices": 2,
+            "hyper": 8,
+            "components": 3,
+            "levels": 2,
+        },
+        "for tests",
+    ),
 }
 
 
