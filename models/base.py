@@ -65,7 +65,8 @@ class CodecModel(nn.Module):
         In bits for a squared 8-bit error.
         """
         low, high = self.config.lambda_min, self.config.lambda_max
-        return low * (high / low) ** quality
+        trade_off: Tensor = low * (high / low) ** quality
+        return trade_off
 
     @torch.no_grad()
     def start_gains(self) -> None:

@@ -69,7 +69,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "mlicv2-s": Preset(
         "mlicv2",
-        {"widths": (16, 48, 96), "latents": 80, "slices": 5, "hyper": 48, "components": 3},
+        {"widths": (12, 32, 64), "latents": 80, "slices": 4, "hyper": 32, "components": 3},
         "MLICv2 that trains on a CPU",
     ),
     "mlicv2-tiny": Preset(

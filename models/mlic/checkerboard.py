@@ -16,7 +16,7 @@ ANCHORS, OTHERS = 0, 1
 
 def gather(plane: Tensor, part: int) -> Tensor:
     """The positions of a pass: (..., h, w) to (..., h, w/2)."""
-    pairs = plane.unflatten(-1, (-1, 2))
+    pairs = torch.unflatten(plane, -1, (-1, 2))
     rows = (pairs[..., 0::2, :, 1 - part], pairs[..., 1::2, :, part])
     return torch.stack(rows, dim=-2).flatten(-3, -2)
 

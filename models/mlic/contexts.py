@@ -80,7 +80,7 @@ class LocalContext(nn.Module):
         qkv = self.qkv(self.norm(anchors))
         if self.rotary is not None:
             qkv = self._turned(qkv, self.rotary)
-        windows = self._windows(qkv).unflatten(1, (3, _HEADS, -1))
+        windows = torch.unflatten(self._windows(qkv), 1, (3, _HEADS, -1))
         # (B, 3, heads, d, 12, P) to three of (B, heads, P, 12, d)
         query, key, value = windows.permute(1, 0, 2, 5, 4, 3)
         weights = (query @ key.transpose(3, 4) * query.shape[4] ** -0.5).softmax(dim=4)
@@ -94,9 +94,9 @@ class LocalContext(nn.Module):
         """Queries and keys turned by their positions, values as they are."""
         batch, channels, height, width = qkv.shape
         place = coordinates(height, width, qkv).flatten(1)
-        query_key, value = qkv.split((2 * channels // 3, channels // 3), dim=1)
+        query_key, value = qkv.tensor_split([2 * channels // 3], dim=1)
         heads = query_key.reshape(batch, 2 * _HEADS, -1, height * width)
-        return torch.cat((rotary(heads, place).view_as(query_key), value), dim=1)
+        return torch.cat((rotary(heads, place).reshape(query_key.shape), value), dim=1)
 
     @staticmethod
     def _windows(plane: Tensor) -> Tensor:
@@ -186,11 +186,11 @@ class GuidedContext(nn.Module):
             gather(place, OTHERS).flatten(1),
             gather(place, ANCHORS).flatten(1),
         )
-        found = scatter(out.flatten(1, 2).unflatten(2, (height, width // 2)), OTHERS)
+        found = scatter(out.reshape(len(out), -1, height, width // 2), OTHERS)
         context: Tensor = self.reweighting(self.perceptron(gather(self.around(found), OTHERS)))
         return context
 
     @staticmethod
     def _heads(packed: Tensor) -> Tensor:
         """(B, C, h, w/2) to (B, heads, C / heads, P)."""
-        return packed.flatten(2).unflatten(1, (_HEADS, -1))
+        return torch.unflatten(packed.flatten(2), 1, (_HEADS, -1))

@@ -37,8 +37,8 @@ class ParameterHead(nn.Module):
 
     def forward(self, contexts: Tensor) -> Tensor:
         """Raw parameters, as `lic.models.mixture.Mixture.from_raw` takes them."""
-        out: Tensor = self.last(self.body(contexts))
-        return out.unflatten(1, (self.outputs, -1))
+        raw: Tensor = self.last(self.body(contexts))
+        return torch.unflatten(raw, 1, (self.outputs, -1))
 
 
 class ResidualPrediction(nn.Module):

@@ -45,8 +45,17 @@ class Mlic(CodecModel):
         self.start_gains()
 
     def initialise(self, crops: Tensor) -> None:
-        """Start as the KLT codec of training crops (N, 3, H, W), uint8, sides multiples of 16."""
+        """Start as the KLT codec of training crops (N, 3, H, W), uint8, sides multiples of 64.
+
+        The hyper analysis, five layers of small random weights, would round to zero: its last one
+        is scaled to give side information a standard deviation of one.
+        """
         linear_start(self.analysis, self.synthesis, self.entropy, crops, self.config.components)
+        with torch.no_grad():
+            quality = torch.full((len(crops),), 0.5)
+            z = self.hyper_analysis(self.analysis(crops / 255, quality), quality)
+            for parameter in self.hyper_analysis.body[-1].parameters():
+                parameter.div_(z.std().clamp_min(1e-6))
 
     def second_stage_parameters(self) -> list[nn.Parameter]:
         """Those of guided selective compression."""
