@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from lic.models.registry import PRESETS, create_preset
+
 # The network of the side information's density is not run to code: tables stand for it.
 _NOT_CODED = "side"
 
@@ -27,6 +29,20 @@ def parts(model: Any) -> dict[str, nn.Module]:
     found = dict(model.named_children())
     inner = {f"entropy.{name}": part for name, part in model.entropy.named_children()}
     return {**found, **inner}
+
+
+def describe(preset: str) -> dict[str, Any]:
+    """A preset's model, parameters and cost, in all and by part, as plain values."""
+    with torch.device("meta"):
+        model = create_preset(preset)
+    return {
+        "model": PRESETS[preset].model,
+        "parameters": parameter_count(model),
+        "parameters_by_module": {
+            name: parameter_count(part) for name, part in parts(model).items()
+        },
+        "kmac_per_pixel": {name: round(cost, 3) for name, cost in kmac_per_pixel(model).items()},
+    }
 
 
 @torch.no_grad()
