@@ -35,7 +35,7 @@ _CLIP = 1 - 1e-5
 class Schedule:
     """The paper's schedule of 2000 iterations, run through in as many as there are.
 
-    Fewer iterations take larger steps, up to ten times the paper's 0.005 quantization steps.
+    Fewer than 2000 take larger steps, up to twice the paper's 0.005 quantization steps.
     """
 
     iterations: int
@@ -43,7 +43,7 @@ class Schedule:
     @property
     def learning_rate(self) -> float:
         """Adam's rate, in quantization steps."""
-        return 5e-3 * min(max(2000 / self.iterations, 1), 10)
+        return 5e-3 * min(max(2000 / self.iterations, 1), 2)
 
     def temperatures(self) -> Iterator[float]:
         """The temperature of each iteration: 1/2 at first, then falling exponentially."""
