@@ -29,6 +29,14 @@ def point(pixels: np.ndarray, quality: float, weights: str, effort: int) -> dict
     return {"bpp": bpp, "psnr": psnr(pixels, codec.decode(data)), "seconds": seconds}
 
 
+def middle(pixels: np.ndarray, side: int | None) -> np.ndarray:
+    """The middle of a picture, at most ``side`` pixels a side."""
+    if side is None:
+        return pixels
+    top, left = (max(size - side, 0) // 2 for size in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
+
+
 def main() -> None:
     """Measure and print; JSON to the file of --json."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -36,12 +44,13 @@ def main() -> None:
     parser.add_argument("--weights", default=codec.DEFAULT_WEIGHTS)
     parser.add_argument("--effort", type=int, default=100)
     parser.add_argument("--qualities", type=float, nargs="+", default=[10, 35, 60, 85])
+    parser.add_argument("--crop", type=int, help="Only the middle so many pixels a side.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     rates = {}
     for path in arguments.pictures:
-        pixels = read_picture(path)
+        pixels = middle(read_picture(path), arguments.crop)
         curves: dict[str, list[dict[str, float]]] = {"0": [], str(arguments.effort): []}
         for quality in arguments.qualities:
             for effort, points in curves.items():

@@ -2,8 +2,8 @@
 
 ``python benchmarks/mlic.py PICTURE --preset mlicv2 --threads 2 --json FILE``. The weights are
 untrained: the linear start of the picture itself, which codes it like a block transform. Times are
-wall-clock seconds of one run after the libraries are loaded; those of the entropy path's modules
-are from a run of their own. The growth is that of the last slice's inter-slice context, and of a
+wall-clock seconds (with --cpu those of the process, all threads added, for a busy machine) of one
+run after the libraries are loaded; those of the entropy path's modules are from a run of their own. The growth is that of the last slice's inter-slice context, and of a
 guided context, in float64 on latents of square pictures: CPU seconds (the best of three), and the
 peak of memory beyond what the process held before (on Linux), each size in a process of its own.
 """
@@ -32,16 +32,29 @@ from lic.models import PRESETS, create_preset
 from lic.models.mlic import MlicConfig
 from lic.models.mlic.contexts import GuidedContext, InterSliceContext
 
+Clock = Callable[[], float]
+
 LEVEL = 0.5
 SIDES = (512, 1024, 2048)
 
 
-def timed(times: dict[str, float], name: str, function: Callable[..., Any], *values: Any) -> Any:
-    """Call a function; its seconds are added to those of a name."""
-    start = time.perf_counter()
-    result = function(*values)
-    times[name] += time.perf_counter() - start
-    return result
+class Stopwatch:
+    """Calls functions and adds up the seconds that each name takes."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.times: dict[str, float] = defaultdict(float)
+
+    def __call__(self, name: str, function: Callable[..., Any], *values: Any) -> Any:
+        """The result of a call, its seconds added to those of the name."""
+        start = self.clock()
+        result = function(*values)
+        self.times[name] += self.clock() - start
+        return result
+
+    def with_all(self) -> dict[str, float]:
+        """The seconds by name, and their sum."""
+        return {**self.times, "all": sum(self.times.values())}
 
 
 def ready(preset: str, pixels: np.ndarray) -> TorchRuntime:
@@ -54,32 +67,34 @@ def ready(preset: str, pixels: np.ndarray) -> TorchRuntime:
     return TorchRuntime(model)
 
 
-def by_part(runtime: TorchRuntime, pixels: np.ndarray) -> dict[str, dict[str, float]]:
+def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str, dict[str, float]]:
     """Seconds of encoding and decoding the picture, padded, as one tile."""
     padding = ((0, -pixels.shape[0] % TILE_UNIT), (0, -pixels.shape[1] % TILE_UNIT), (0, 0))
     pixels = np.pad(pixels, padding, mode="edge")
     height, width = pixels.shape[:2]
     whole = Region(0, 0, height // runtime.stride, width // runtime.stride)
     skip = int(scale_index(SKIP_SCALE))
-    encode: dict[str, float] = defaultdict(float)
-    y = timed(encode, "analysis", runtime.analyse, pixels, whole, LEVEL)
-    z = timed(encode, "hyper analysis", runtime.side_information, y, LEVEL)
+    encode, decode = Stopwatch(clock), Stopwatch(clock)
+    y = encode("analysis", runtime.analyse, pixels, whole, LEVEL)
+    z = encode("hyper analysis", runtime.side_information, y, LEVEL)
     name = "entropy path and coder"
-    stream, sent = timed(encode, name, runtime.code, y, z, LEVEL, skip)
-    decode: dict[str, float] = defaultdict(float)
+    stream, sent = encode(name, runtime.code, y, z, LEVEL, skip)
     shape = (height // TILE_UNIT, width // TILE_UNIT)
-    received = timed(decode, name, runtime.decode, stream, shape, LEVEL, skip)
-    again = timed(decode, "synthesis", runtime.synthesise, received, whole, LEVEL)
+    received = decode(name, runtime.decode, stream, shape, LEVEL, skip)
+    again = decode("synthesis", runtime.synthesise, received, whole, LEVEL)
     assert torch.equal(sent, received)
     error = np.square(again.astype(float) - pixels).mean()
-    for times in (encode, decode):
-        times["all"] = sum(times.values())
     facts = {"bpp": 8 * len(stream) / (height * width), "psnr": 10 * np.log10(255**2 / error)}
-    modules = by_module(runtime, lambda: runtime.code(y, z, LEVEL, skip))
-    return {"encode": encode, "decode": decode, "entropy path": modules, "picture": facts}
+    modules = by_module(runtime, lambda: runtime.code(y, z, LEVEL, skip), clock)
+    return {
+        "encode": encode.with_all(),
+        "decode": decode.with_all(),
+        "entropy path": modules,
+        "picture": facts,
+    }
 
 
-def by_module(runtime: TorchRuntime, run: Callable[[], Any]) -> dict[str, float]:
+def by_module(runtime: TorchRuntime, run: Callable[[], Any], clock: Clock) -> dict[str, float]:
     """Seconds in each of the entropy path's modules during a run; the rest is the last entry."""
     times: dict[str, float] = defaultdict(float)
     started: dict[nn.Module, float] = {}
@@ -88,16 +103,16 @@ def by_module(runtime: TorchRuntime, run: Callable[[], Any]) -> dict[str, float]
         for module in child if isinstance(child, nn.ModuleList) else [child]:
 
             def before(called: nn.Module, _: Any) -> None:
-                started[called] = time.perf_counter()
+                started[called] = clock()
 
             def after(called: nn.Module, _: Any, __: Any, name: str = name) -> None:
-                times[name] += time.perf_counter() - started[called]
+                times[name] += clock() - started[called]
 
             hooks.append(module.register_forward_pre_hook(before))
             hooks.append(module.register_forward_hook(after))
-    start = time.perf_counter()
+    start = clock()
     run()
-    total = time.perf_counter() - start
+    total = clock() - start
     for hook in hooks:
         hook.remove()
     return {**times, "coder and the rest": total - sum(times.values())}
@@ -145,11 +160,13 @@ def main() -> None:
     parser.add_argument("--preset", default="mlicv2")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--crop", type=int, help="Only so many pixels a side, for a quick try.")
+    parser.add_argument("--cpu", action="store_true", help="Count the process' CPU time.")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     pixels = read_picture(arguments.picture)[: arguments.crop, : arguments.crop]
-    report: dict[str, Any] = by_part(ready(arguments.preset, pixels), pixels)
+    clock = time.process_time if arguments.cpu else time.perf_counter
+    report: dict[str, Any] = by_part(ready(arguments.preset, pixels), pixels, clock)
     processes = multiprocessing.get_context("spawn")
     report["growth"] = {}
     for side in SIDES:

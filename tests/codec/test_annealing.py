@@ -27,7 +27,7 @@ def test_annealing_lowers_a_pictures_cost(tiny_weights: Weights, budgie: Pixels)
     annealed = codec.encode(
         pixels, 50, tiny_weights, effort=30, report=lambda done, total: seen.append((done, total))
     )
-    assert cost(annealed, pixels, 50, tiny_weights) < 0.99 * cost(plain, pixels, 50, tiny_weights)
+    assert cost(annealed, pixels, 50, tiny_weights) < 0.995 * cost(plain, pixels, 50, tiny_weights)
     assert seen == [(i, 30) for i in range(1, 31)]
 
 
@@ -54,10 +54,13 @@ def test_the_same_effort_gives_the_same_file(tiny_weights: Weights, budgie: Pixe
 def test_rounding_grows_sure_of_itself_as_the_temperature_falls() -> None:
     values = torch.linspace(-3, 3, 601)
     generator = torch.Generator().manual_seed(0)
-    for temperature, share in ((0.5, 0.6), (0.02, 0.9)):
+    errors = []
+    for temperature in (0.5, 0.1, 0.02):
         soft = soft_round(values, temperature, generator)
         assert ((soft >= values.floor()) & (soft <= values.floor() + 1)).all()
-        assert ((soft - values.round()).abs() < 0.01).float().mean() > (temperature < 0.1) * share
+        errors.append(float((soft - values.round()).abs().mean()))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.05
 
 
 @pytest.mark.parametrize("iterations", [1, 100, 2000])
