@@ -3,9 +3,10 @@
 ``python benchmarks/mlic.py PICTURE --preset mlicv2 --threads 2 --json FILE``. The weights are
 untrained: the linear start of the picture itself, which codes it like a block transform. Times are
 wall-clock seconds (with --cpu those of the process, all threads added, for a busy machine) of one
-run after the libraries are loaded; those of the entropy path's modules are from a run of their own. The growth is that of the last slice's inter-slice context, and of a
-guided context, in float64 on latents of square pictures: CPU seconds (the best of three), and the
-peak of memory beyond what the process held before (on Linux), each size in a process of its own.
+run after the libraries are loaded; those of the entropy path's modules are from a run of their own.
+The growth is that of the last slice's inter-slice context, and of a guided context, in float64 on
+latents of square pictures: CPU seconds (the best of three), and the peak of memory beyond what the
+process held before (on Linux), each size in a process of its own.
 """
 
 from __future__ import annotations

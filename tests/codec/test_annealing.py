@@ -34,15 +34,13 @@ def test_annealing_lowers_a_pictures_cost(tiny_weights: Weights, budgie: Pixels)
 def test_annealing_is_never_worse_even_where_tiles_meet(
     tiny_weights: Weights, budgie: Pixels
 ) -> None:
-    pixels = budgie[100:228, 100:292]
-    for iterations in (1, 8):
-        plain, annealed = (
-            encode_picture(pixels, 80, tiny_weights, tile=64, effort=effort)
-            for effort in (0, iterations)
-        )
-        before = cost(plain, pixels, 80, tiny_weights)
-        # The picture's 8-bit rounding is not part of what the encoder compares.
-        assert cost(annealed, pixels, 80, tiny_weights) < 1.001 * before
+    pixels = budgie[100:164, 100:292]
+    plain, annealed = (
+        encode_picture(pixels, 80, tiny_weights, tile=64, effort=effort) for effort in (0, 4)
+    )
+    before = cost(plain, pixels, 80, tiny_weights)
+    # The picture's 8-bit rounding is not part of what the encoder compares.
+    assert cost(annealed, pixels, 80, tiny_weights) < 1.001 * before
 
 
 def test_the_same_effort_gives_the_same_file(tiny_weights: Weights, budgie: Pixels) -> None:
