@@ -113,24 +113,27 @@ def anneal(
     scaled = (y * gain).requires_grad_()
     side = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([scaled, side], lr=schedule.learning_rate)
-    threshold = math.log(SCALES[skip_below])
-    for temperature in schedule.temperatures():
-        bits = []
+    # Half way between indices, where the coder's rounding to them changes.
+    threshold = math.log(SCALES[skip_below] * SCALES[max(skip_below - 1, 0)]) / 2
 
-        def quantise(step: int, mixture: Mixture, temperature: float = temperature) -> Tensor:
+    def relaxed_cost(temperature: float) -> Tensor:
+        """R + lambda D, in bits, of one random choice of all symbols."""
+        rounded = soft_round(side, temperature, generator)
+        bits = [-model.side.likelihood(rounded, quality).log2().sum()]
+
+        def quantise(step: int, mixture: Mixture) -> Tensor:
             residual = path.gather(scaled, step) - mixture.centre
             coded = mixture.log_scales.detach().amax(1) >= threshold
             symbols = mixture.select(soft_round(residual, temperature, generator)) * coded
-            bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())  # noqa: B023
+            bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())
             return symbols + mixture.centre
 
-        rounded = soft_round(side, temperature, generator)
-        bits.append(-model.side.likelihood(rounded, quality).log2().sum())
-        decoded = path(rounded, quality, quantise)
-        error = sight.distortion(model, decoded, quality)
-        cost = torch.stack(bits).sum() + model.lambda_at(quality)[0] * error
+        error = sight.distortion(model, path(rounded, quality, quantise), quality)
+        return torch.stack(bits).sum() + model.lambda_at(quality)[0] * error
+
+    for temperature in schedule.temperatures():
         optimizer.zero_grad(set_to_none=True)
-        cost.backward()  # type: ignore[no-untyped-call]
+        relaxed_cost(temperature).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         report()
     return (scaled / gain).detach(), side.detach()
@@ -180,12 +183,12 @@ def improve(
     for region, tile in zip(regions, tiles, strict=True):
         seen = region.grown(runtime.halo, rows, columns)
         outer = region.grown(2 * runtime.halo, rows, columns)
-        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices]).permute(2, 0, 1)[None]
+        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices].astype(np.float32) / 255)
         sight = Sight(
             plane[(..., *outer.slices)].clone(),
             region.within(outer),
             seen.within(outer),
-            part.float() / 255,
+            part.permute(2, 0, 1)[None],
         )
         # Copies, since gradients cannot flow to what was made in inference mode.
         y, z = tile.analysed.clone(), runtime.side_information(tile.analysed, quality).clone()

@@ -1,6 +1,7 @@
 """A picture to a container and back, tile by tile.
 
-Memory beyond the picture itself and its latents (4 bytes a pixel) is bounded by one tile.
+Memory beyond the picture itself and its latents is bounded by one tile; the latents take 4 bytes a
+pixel to decode, and twice that to encode, which keeps them with what the analysis said.
 """
 
 from __future__ import annotations

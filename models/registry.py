@@ -108,14 +108,15 @@ def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     Raises
     ------
     UnknownModelError
-        If no such model is registered, or the configuration has an unknown key.
+        If no such model is registered, or the configuration has an unknown key or a value that
+        makes no network.
     """
     if name not in _MODELS:
         raise UnknownModelError(f"no model {name!r}; there are {', '.join(model_names())}")
     cls: Any = _MODELS[name]
     try:
         parsed = cls.config_class(**config)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UnknownModelError(f"model {name!r}: {error}") from error
     model: CodecModel = cls(parsed)
     return model

@@ -85,7 +85,7 @@ class LocalContext(nn.Module):
         query, key, value = windows.permute(1, 0, 2, 5, 4, 3)
         weights = (query @ key.transpose(3, 4) * query.shape[4] ** -0.5).softmax(dim=4)
         out = (weights @ value).permute(0, 1, 4, 3, 2)
-        out = out.reshape(batch, -1, height // 2, 2, width // 2).flatten(2, 3)
+        out = out.reshape(batch, -1, height, width // 2)
         collapsed: Tensor = self.perceptron(self.collapse(out))
         return collapsed
 

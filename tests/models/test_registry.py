@@ -126,3 +126,5 @@ def test_unknown_names_and_settings_are_named_errors() -> None:
         create_model("huge", {})
     with pytest.raises(UnknownModelError, match="depth_of_field"):
         create_model("deployable", {"depth_of_field": 1})
+    with pytest.raises(UnknownModelError, match="multiple of 4"):
+        create_model("mlicv2", {"latents": 30})
