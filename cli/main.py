@@ -85,16 +85,35 @@ def _check_output(path: Path, overwrite: bool) -> None:
     show_default=True,
     help="An id of `lic models`, or a folder of weights.",
 )
+@click.option(
+    "--effort",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Iterations of annealing: smaller files for time, from 100 on; 2000 is the most of use.",
+)
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
-def encode(source: Path, target: Path, quality: float, weights: str, overwrite: bool) -> None:
+def encode(
+    source: Path, target: Path, quality: float, weights: str, effort: int, overwrite: bool
+) -> None:
     """Compress the picture SOURCE to the file TARGET."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     from lic import codec
     from lic.codec.output import write_file
     from lic.codec.picture import read_picture
 
     _check_output(target, overwrite)
     pixels = read_picture(source)
-    data = codec.encode(pixels, quality, weights)
+    with Progress(console=Console(stderr=True), transient=True, disable=not effort) as progress:
+        task = progress.add_task("annealing", total=None)
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        data = codec.encode(pixels, quality, weights, effort, report)
     write_file(target, data)
     bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
     click.echo(f"{target}: {len(data)} bytes, {bpp:.4f} bpp", err=True)
@@ -145,24 +164,46 @@ def info(source: Path, as_json: bool) -> None:
 @main.command()
 @weights_folder
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def models(as_json: bool) -> None:
-    """List the installed weights: size, cost, and their measured points on Kodak."""
+@click.option("--all", "presets", is_flag=True, help="List the presets to train, too.")
+def models(as_json: bool, presets: bool) -> None:
+    """List the installed weights: size, cost, and their measured points on Kodak.
+
+    With --all, also the presets, with parameters and kMAC/px by module.
+    """
     from lic.codec.weights import installed
 
-    entries = {name: entry for name, (_, entry) in installed().items()}
+    entries: dict[str, Any] = {name: entry for name, (_, entry) in installed().items()}
+    known = _presets() if presets else {}
     if as_json:
-        click.echo(json.dumps(entries, indent=1))
+        listed = {"weights": entries, "presets": known} if presets else entries
+        click.echo(json.dumps(listed, indent=1))
         return
-    for name, entry in entries.items():
-        cost, kodak = entry["kmac_per_pixel"], entry["kodak"]
+    for name, entry in [*entries.items(), *known.items()]:
+        cost, kodak = entry["kmac_per_pixel"], entry.get("kodak")
         click.echo(
-            f"{name}: {entry['summary']}\n  {entry['parameters'] / 1e6:.2f} M parameters; "
+            f"{name}: {entry['summary']}\n  {_millions(entry['parameters'])} M parameters; "
             f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px"
         )
-        if kodak and kodak["bd_rate_vtm"] is not None:
+        for part, count in entry.get("parameters_by_module", {}).items():
+            click.echo(f"  {part:<28} {_millions(count)} M {cost.get(part, 0):8.2f} kMAC/px")
+        if not kodak:
+            continue
+        if kodak["bd_rate_vtm"] is not None:
             click.echo(f"  on Kodak: BD-rate {kodak['bd_rate_vtm']:+.1f} % against VTM")
         for row in zip(*(kodak.get(key, ()) for key in ("quality", "bpp", "psnr")), strict=True):
             click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f}"
+
+
+def _presets() -> dict[str, Any]:
+    """All presets: parameters and cost, counted here and now."""
+    from lic.models import PRESETS
+    from lic.models.complexity import describe
+
+    return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 
 
 main.add_command(evaluate)

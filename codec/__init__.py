@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lic.codec.annealing import Report
     from lic.codec.weights import Weights
 
 DEFAULT_WEIGHTS = "small-1"
@@ -38,6 +39,8 @@ def encode(
     pixels: NDArray[np.uint8],
     quality: float = DEFAULT_QUALITY,
     weights: str | Weights = DEFAULT_WEIGHTS,
+    effort: int = 0,
+    report: Report = lambda done, total: None,
 ) -> bytes:
     """Compress a picture.
 
@@ -49,6 +52,11 @@ def encode(
         0 (smallest file) to 100 (best picture); steps of 0.01 count.
     weights
         An installed weights' id, or weights loaded by `lic.codec.weights.load_weights`.
+    effort
+        Iterations of stochastic Gumbel annealing for each tile (`lic.codec.annealing`): fewer bits
+        for the same picture, or a better one, at some seconds for ten of them; never a worse one.
+    report
+        Called with the numbers of iterations done and in all.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def encode(
     from lic.codec.coding import encode_picture
     from lic.codec.weights import resolve
 
-    return encode_picture(pixels, quality, resolve(weights))
+    return encode_picture(pixels, quality, resolve(weights), effort=effort, report=report)
 
 
 def decode(

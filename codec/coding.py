@@ -1,6 +1,7 @@
 """A picture to a container and back, tile by tile.
 
-Memory beyond the picture itself and its latents (4 bytes a pixel) is bounded by one tile.
+Memory beyond the picture itself and its latents is bounded by one tile; the latents take 4 bytes a
+pixel to decode, and twice that to encode, which keeps them with what the analysis said.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lic.codec.annealing import CodedTile, Report, improve
 from lic.codec.container import QUALITY_STEPS, Container, Header
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, padded, tiles
@@ -20,7 +22,12 @@ SKIP_SCALE = 0.15
 
 
 def encode_picture(
-    pixels: NDArray[np.uint8], quality: float, weights: Weights, tile: int = DEFAULT_TILE
+    pixels: NDArray[np.uint8],
+    quality: float,
+    weights: Weights,
+    tile: int = DEFAULT_TILE,
+    effort: int = 0,
+    report: Report = lambda done, total: None,
 ) -> bytes:
     """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
@@ -32,11 +39,15 @@ def encode_picture(
     level = steps / QUALITY_STEPS
     skip_below = int(scale_index(SKIP_SCALE))
     runtime = weights.runtime
-    streams = []
+    coded = []
     for region in tiles(width, height, tile):
         part, core = _part(pixels, region, runtime.halo * runtime.stride)
         y = runtime.analyse(part, core.scaled_down(runtime.stride), level)
-        streams.append(runtime.encode(y, level, skip_below))
+        z = runtime.side_information(y, level)
+        coded.append(CodedTile(region, y, *runtime.code(y, z, level, skip_below)))
+    if effort:
+        improve(runtime, pixels, coded, level, skip_below, effort, report)
+    streams = tuple(t.stream for t in coded)
     header = Header(
         weights_id=weights.id,
         weights_digest=weights.digest,
@@ -47,7 +58,7 @@ def encode_picture(
         tile=tile // TILE_UNIT,
         lengths=tuple(map(len, streams)),
     )
-    return Container(header, tuple(streams)).to_bytes()
+    return Container(header, streams).to_bytes()
 
 
 def _part(

@@ -22,7 +22,7 @@ from lic.models.latent_coding import decode_latents, encode_latents
 
 
 class TorchRuntime:
-    """A deployable model, ready to code; see `lic.models.deployable` for its parts."""
+    """A model of any family, ready to code; see `lic.models.base` for its parts."""
 
     def __init__(self, model: CodecModel) -> None:
         self.model = model.eval().requires_grad_(False)
@@ -43,14 +43,25 @@ class TorchRuntime:
         out: Tensor = y[:, :, rows, columns].contiguous()
         return out
 
-    def encode(self, y: Tensor, quality: float, skip_below: int) -> bytes:
-        """The stream of a tile's latents (1, M, h, w), h and w multiples of 4."""
+    @torch.inference_mode()
+    def side_information(self, y: Tensor, quality: float) -> Tensor:
+        """Real-valued side information (1, Z, h/4, w/4) of a tile's latents (1, M, h, w)."""
+        z: Tensor = self.model.hyper_analysis(y, torch.tensor([quality], dtype=torch.float32))
+        return z
+
+    def code(self, y: Tensor, z: Tensor, quality: float, skip_below: int) -> tuple[bytes, Tensor]:
+        """The stream of a tile's latents (1, M, h, w) and side information (1, Z, h/4, w/4).
+
+        h and w are multiples of 4. Also gives the latents, float32, that `decode` will.
+        """
         encoder = Encoder()
-        with torch.inference_mode():
-            z = self.model.hyper_analysis(y, torch.tensor([quality], dtype=torch.float32))
         exact = torch.tensor([quality], dtype=torch.float64)
-        encode_latents(self.path, self.model.side, y, z, exact, skip_below, encoder)
-        return encoder.finish()
+        decoded = encode_latents(self.path, self.model.side, y, z, exact, skip_below, encoder)
+        return encoder.finish(), decoded.float()
+
+    def encode(self, y: Tensor, quality: float, skip_below: int) -> bytes:
+        """The stream of a tile's latents (1, M, h, w), with side information of their own."""
+        return self.code(y, self.side_information(y, quality), quality, skip_below)[0]
 
     def decode(
         self, stream: bytes, shape: tuple[int, int], quality: float, skip_below: int

@@ -1,6 +1,7 @@
 """Networks as torch modules: layers, transforms, entropy models, and the registry of them all."""
 
 from lic.models import deployable as deployable  # registers the family
+from lic.models import mlic as mlic  # registers the family
 from lic.models.base import CodecModel, ModelOutput
 from lic.models.registry import (
     PRESETS,

@@ -1,12 +1,23 @@
-"""What every codec model has in common: the contract with training, coding and the registry."""
+"""What every codec model has in common: the contract with training, coding and the registry.
+
+    x -> analysis -> y -> hyper analysis -> z
+                     z -> entropy path: mixtures and latents, step by step
+    latents -> synthesis -> x_hat
+
+One network serves all rates: `quality` in [0, 1] selects the gains between trained levels.
+"""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, TypedDict
 
+import torch
 from torch import Tensor, nn
 
+from lic.models.entropy_path import EntropyPath
 from lic.models.factorized import FactorizedDensity
+from lic.models.layers import round_ste
+from lic.models.mixture import Mixture
 
 
 class Likelihoods(TypedDict):
@@ -24,36 +35,97 @@ class ModelOutput(TypedDict):
 
 
 class CodecModel(nn.Module):
-    """Base of all codec models.
-
-    ``forward(x, quality)`` takes pictures (B, 3, H, W) in 0..1, H and W multiples of ``stride``,
-    and qualities (B,) in [0, 1], and gives a `ModelOutput`.
-    """
+    """Base of all codec models: a family makes the parts, and the pass through them is here."""
 
     config_class: ClassVar[type]
     """A frozen dataclass; its values, as JSON, define the network."""
-    stride: ClassVar[int]
+    stride: ClassVar[int] = 64
     """What the sides of a picture must be multiples of."""
-    latent_stride: ClassVar[int]
+    latent_stride: ClassVar[int] = 16
     """Pixels to a latent, along a side."""
     halo: int
     """How many latents around a part of a picture change that part's transforms."""
     config: Any
-    """An instance of ``config_class``; its ``latents`` is the number of latent channels."""
+    """An instance of ``config_class``; it has the number of channels ``latents``, the number of
+    quality ``levels``, and ``lambda_min`` and ``lambda_max``."""
     analysis: nn.Module
     """(x, quality) to latents (B, M, h, w), in their own units."""
     synthesis: nn.Module
     """(latents, quality) to pictures."""
     hyper_analysis: nn.Module
-    """(latents, quality) to real-valued side information z."""
-    entropy: nn.Module
+    """(latents, quality) to real-valued side information z (B, Z, h/4, w/4)."""
+    entropy: EntropyPath
     """What decides probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
     side: FactorizedDensity
     """The distribution of z."""
 
     def lambda_at(self, quality: Tensor) -> Tensor:
-        """The rate-distortion trade-offs, in bits for a squared 8-bit error, of qualities (B,)."""
-        raise NotImplementedError
+        """The rate-distortion trade-offs of qualities (B,) in [0, 1]: log-linear.
+
+        In bits for a squared 8-bit error.
+        """
+        low, high = self.config.lambda_min, self.config.lambda_max
+        trade_off: Tensor = low * (high / low) ** quality
+        return trade_off
+
+    @torch.no_grad()
+    def start_gains(self) -> None:
+        """Set the latents' gains to quantization steps that suit each level's lambda.
+
+        It is the step that balances rate and distortion for a coefficient well above the noise
+        (d/dstep of -log2 step + lambda 255^2 step^2 / 36 is zero).
+        """
+        levels = torch.linspace(0, 1, self.config.levels)
+        steps = (18 / (0.6931 * 65025 * self.lambda_at(levels))).sqrt()
+        self.entropy.latent_gain.log_gain.copy_(-steps.log()[:, None])
 
     def initialise(self, crops: Tensor) -> None:
         """Start from statistics of training crops (N, 3, H, W), uint8; by default, do nothing."""
+
+    def second_stage_parameters(self) -> list[nn.Parameter]:
+        """What a second stage of training learns, all else being frozen; by default, nothing."""
+        return []
+
+    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor | None:
+        """What a second stage of training minimises, of pictures and qualities as for `forward`.
+
+        It depends on `second_stage_parameters` alone, and `forward` in training on all others.
+        None if there is no second stage.
+        """
+        return None
+
+    def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
+        """Differentiable pass for training.
+
+        Parameters
+        ----------
+        x
+            Pictures (B, 3, H, W) in 0..1; H and W multiples of ``stride``.
+        quality
+            (B,) in [0, 1].
+
+        Returns
+        -------
+        ``x_hat`` (B, 3, H, W), not clamped, and ``likelihoods`` of ``y`` (all steps' latents, one
+        step after the other along the channels) and ``z`` (B, Z, H/64, W/64). In training, rate
+        comes from uniform noise, reconstruction from straight-through rounding.
+        """
+        y = self.analysis(x, quality)
+        z = self.hyper_analysis(y, quality).float()
+        noise = torch.rand_like(z) - 0.5
+        z_likelihood = self.side.likelihood(z + noise if self.training else z.round(), quality)
+        scaled = y.float() * self.entropy.latent_gain(quality)
+        likelihoods = []
+
+        def quantise(step: int, mixture: Mixture) -> Tensor:
+            residual = self.entropy.gather(scaled, step) - mixture.centre
+            symbols = mixture.select(round_ste(residual))
+            noisy = residual + torch.rand_like(residual) - 0.5 if self.training else symbols
+            likelihoods.append(mixture.likelihood(noisy))
+            return symbols + mixture.centre
+
+        decoded = self.entropy(round_ste(z), quality, quantise)
+        return {
+            "x_hat": self.synthesis(decoded, quality),
+            "likelihoods": {"y": torch.cat(likelihoods, dim=1), "z": z_likelihood},
+        }

@@ -1,6 +1,6 @@
-"""Latents to symbols to a stream, and back: the four-step loop around the entropy coder.
+"""Latents to symbols to a stream, and back: the entropy path around the entropy coder.
 
-Encoder and decoder run the very same loop (`_code_latents`) and differ only in where a step's
+Encoder and decoder run the very same loop (`EntropyPath.forward`) and differ only in where a step's
 symbols come from. Every parameter is computed in float64 on the CPU and rounded to the coder's
 grid, so that two machines agree unless a value lies within about 1e-13 of a rounding boundary; the
 stream's check value catches even that.
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lic.entropy_coding import MEAN_UNIT, Decoder, Encoder, MixtureParameters
-from lic.models.context import STEPS, gather_step, scatter_step
-from lic.models.deployable import EntropyPath
+from lic.models.entropy_path import EntropyPath
 from lic.models.factorized import FactorizedDensity
+from lic.models.mixture import Mixture
 
 Symbols = NDArray[np.int32]
 _StepCoder = Callable[[int, NDArray[np.float64], MixtureParameters, NDArray[np.bool_]], Symbols]
@@ -39,19 +39,18 @@ def _code_latents(
     ``code(step, centre, parameters, coded)`` gives the symbols of the latents which the mask
     ``coded`` selects.
     """
-    features = path.features(z, quality)
-    log_gain = path.latent_gain.log(quality)
-    gain = log_gain.exp()
-    height, width = features.shape[-2] // 2, features.shape[-1] // 2
-    decoded = z.new_zeros(1, gain.shape[1], 2 * height, 2 * width)
-    for step in range(STEPS):
-        integers, parameters = path.mixture(step, features, decoded, log_gain).to_integers()
+
+    def quantise(step: int, mixture: Mixture) -> Tensor:
+        integers, parameters = mixture.to_integers()
         centre = integers * MEAN_UNIT
         coded = parameters.scales.max(axis=0) >= skip_below
+        if mixture.coded is not None:
+            coded &= mixture.coded.flatten().numpy()
         values = centre.copy()
         values[coded] += code(step, centre, parameters, coded)
-        latents = torch.from_numpy(values).view(1, -1, height, width)
-        decoded = decoded + scatter_step(latents, step) / gain
+        return torch.from_numpy(values).view_as(mixture.centre)
+
+    decoded: Tensor = path(z, quality, quantise)
     return decoded
 
 
@@ -64,11 +63,12 @@ def encode_latents(
     quality: Tensor,
     skip_below: int,
     encoder: Encoder,
-) -> None:
+) -> Tensor:
     """Put latents y (1, M, 4h, 4w; own units) and side information z (1, Z, h, w) in a stream.
 
     ``path`` and ``quality`` (1,) are float64; latents whose scale indices are all less than
-    ``skip_below`` are not coded and decode to their centres.
+    ``skip_below``, or which the path does not select, are not coded and decode to their centres.
+    Gives the latents that `decode_latents` will.
     """
     z_symbols = z[0].double().round().clamp(-_LIMIT, _LIMIT)
     channels, height, width = z_symbols.shape
@@ -85,13 +85,13 @@ def encode_latents(
         parameters: MixtureParameters,
         coded: NDArray[np.bool_],
     ) -> Symbols:
-        target = gather_step(scaled, step)[0].flatten().numpy()
+        target = path.gather(scaled, step)[0].flatten().numpy()
         rounded = np.rint(target[coded] - centre[coded])
         symbols: Symbols = np.clip(rounded, -_LIMIT, _LIMIT).astype(np.int32)
         encoder.put_mixture(symbols, parameters.select(coded))
         return symbols
 
-    _code_latents(path, z_symbols[None], quality, skip_below, put)
+    return _code_latents(path, z_symbols[None], quality, skip_below, put)
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ from lic.models.transforms import Analysis, Synthesis
 _SCALE_SPREAD = (0.0, -0.7, 0.7, 1.4)
 
 
-def _principal_components(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def principal_components(rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The ``count`` strongest directions (count, d) of rows (n, d), and their mean squares."""
     values, vectors = torch.linalg.eigh(rows.T @ rows / rows.shape[0])
     return vectors.flip(1)[:, :count].T, values.flip(0)[:count].clamp_min(1e-6)
@@ -44,10 +44,10 @@ def linear_start(
     blocks = F.pixel_unshuffle(crops.double() / 255 - 0.5, 8)
     # Channels beyond the 192 of an 8x8 block keep their random start, out of the signal's way.
     count = min(stem.out_channels, blocks.shape[1])
-    first, _ = _principal_components(blocks.transpose(0, 1).flatten(1).T, count)
+    first, _ = principal_components(blocks.transpose(0, 1).flatten(1).T, count)
     cells = F.pixel_unshuffle(torch.einsum("kc,nchw->nkhw", first, blocks), 2)
     rows = cells.transpose(0, 1).flatten(1).T
-    second, variance = _principal_components(rows, down.out_channels)
+    second, variance = principal_components(rows, down.out_channels)
 
     for conv in (stem, down, up, head):
         nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
@@ -58,11 +58,17 @@ def linear_start(
     down.weight[:, : 4 * count] = second[:, :, None, None].float()
     up.weight[: 4 * count] = second.T[:, :, None, None].float()
 
-    deviations = variance.sqrt().log().float().chunk(STEPS)
     step: Any
     for step in steps:
-        for layer, deviation in zip(step.heads, deviations, strict=True):
-            layer.weight.mul_(0.1)
-            bias = nn.init.zeros_(layer.bias).view(-1, len(deviation))
-            for component in range(components):
-                bias[1 + component] = deviation + _SCALE_SPREAD[component]
+        for layer, part in zip(step.heads, variance.chunk(STEPS), strict=True):
+            start_scales(layer, part, components)
+
+
+@torch.no_grad()
+def start_scales(head: nn.Conv2d, variance: Tensor, components: int) -> None:
+    """Let a layer of raw mixture parameters begin with the scales of latents' variances (m,)."""
+    deviation = variance.sqrt().log().float()
+    head.weight.mul_(0.1)
+    bias = nn.init.zeros_(head.bias).view(-1, len(deviation))  # type: ignore[arg-type]
+    for component in range(components):
+        bias[1 + component] = deviation + _SCALE_SPREAD[component]

@@ -8,6 +8,7 @@ Everything is in units of the quantization step. Training uses `likelihood`; cod
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ _LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
 _LOG_SCALE_STEP = (_LOG_SCALE_MAX - _LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
+# A latent is not coded if its symbol differs from zero with a probability of less than 0.3, the
+# threshold of guided selective compression in MLICv2 (arXiv 2504.19119).
+_SELECTION_LOGIT = math.log(0.3 / 0.7)
 
 
 def outputs_per_latent(components: int) -> int:
@@ -35,13 +39,16 @@ class Mixture:
     """Parameters of a step's latents, in quantization steps; K components.
 
     ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
-    component's offset and logit being zero.
+    component's offset and logit being zero. ``selection`` (B, M, h, w), if a model selects what to
+    code, are logits of a latent's being worth its bits; one below a threshold is not coded: it is
+    its centre and costs nothing.
     """
 
     centre: Tensor
     offsets: Tensor
     log_scales: Tensor
     logits: Tensor
+    selection: Tensor | None = None
 
     @classmethod
     def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
@@ -50,6 +57,8 @@ class Mixture:
         The network speaks in the latents' own units, so that what it says hardly depends on the
         quality; the gain turns it into quantization steps.
         """
+        if raw.dtype.itemsize < 4:  # autocast's half precision is too coarse from here on
+            raw = raw.float()
         components = (raw.shape[1] - 2) // 3 + 1
         gain = log_gain.exp()
         centre = raw[:, 0] * gain
@@ -79,7 +88,19 @@ class Mixture:
             mass = (mass * F.softmax(self.logits, dim=1)).sum(1)
         else:
             mass = mass.squeeze(1)
-        return lower_bound(mass, 1e-9)
+        mass = lower_bound(mass, 1e-9)
+        coded = self.coded
+        return mass if coded is None else mass.masked_fill(~coded, 1.0)
+
+    @property
+    def coded(self) -> Tensor | None:
+        """Which latents are coded, a mask (B, M, h, w); None stands for all of them."""
+        return None if self.selection is None else self.selection > _SELECTION_LOGIT
+
+    def select(self, symbols: Tensor) -> Tensor:
+        """Symbols (B, M, h, w), zero where the latent is not coded."""
+        coded = self.coded
+        return symbols if coded is None else symbols * coded
 
     def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
         """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).

@@ -61,6 +61,29 @@ PRESETS: dict[str, Preset] = {
         },
         "trains on a GPU",
     ),
+    "mlicv2": Preset("mlicv2", {}, "MLICv2 at the paper's size"),
+    "mlicv2-m": Preset(
+        "mlicv2",
+        {"widths": (64, 96, 128), "latents": 192, "slices": 6, "hyper": 128, "components": 3},
+        "MLICv2 for one GPU",
+    ),
+    "mlicv2-s": Preset(
+        "mlicv2",
+        {"widths": (12, 32, 64), "latents": 80, "slices": 4, "hyper": 32, "components": 3},
+        "MLICv2 that trains on a CPU",
+    ),
+    "mlicv2-tiny": Preset(
+        "mlicv2",
+        {
+            "widths": (12, 16, 24),
+            "latents": 16,
+            "slices": 2,
+            "hyper": 8,
+            "components": 3,
+            "levels": 2,
+        },
+        "for tests",
+    ),
 }
 
 
@@ -90,14 +113,15 @@ def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     Raises
     ------
     UnknownModelError
-        If no such model is registered, or the configuration has an unknown key.
+        If no such model is registered, or the configuration has an unknown key or a value that
+        makes no network.
     """
     if name not in _MODELS:
         raise UnknownModelError(f"no model {name!r}; there are {', '.join(model_names())}")
     cls: Any = _MODELS[name]
     try:
         parsed = cls.config_class(**config)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UnknownModelError(f"model {name!r}: {error}") from error
     model: CodecModel = cls(parsed)
     return model

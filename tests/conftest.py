@@ -22,18 +22,22 @@ def budgie() -> NDArray[np.uint8]:
     return read_picture(DATA / "budgie.png")
 
 
-@pytest.fixture(scope="session")
-def tiny_path(tmp_path_factory: pytest.TempPathFactory, budgie: NDArray[np.uint8]) -> str:
-    """A weights file of the smallest preset: a linear codec, disturbed a little."""
+@pytest.fixture(scope="session", params=["tiny", "mlicv2-tiny"])
+def tiny_path(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    budgie: NDArray[np.uint8],
+) -> str:
+    """A weights file of each family's smallest preset: a linear codec, disturbed a little."""
     torch.manual_seed(0)
-    model = create_preset("tiny")
+    model = create_preset(request.param)
     model.initialise(torch.from_numpy(budgie).permute(2, 0, 1)[None])
     # Residual branches start at zero: wake them, or nothing would mix neighbouring pixels.
     for parameter in model.parameters():
         if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.03)
+            torch.nn.init.normal_(parameter, std=0.003)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_weights(path, PRESETS["tiny"].model, full_config(model), model.state_dict())
+    save_weights(path, PRESETS[request.param].model, full_config(model), model.state_dict())
     return str(path)
 
 

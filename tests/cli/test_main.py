@@ -16,6 +16,7 @@ from lic.codec import DEFAULT_WEIGHTS
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation.metrics import psnr
+from lic.models import PRESETS
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -57,6 +58,31 @@ def test_models_lists_the_installed_weights() -> None:
     shown = lic("models").output
     for name in listed:
         assert name in shown
+
+
+def test_models_lists_every_preset_with_its_cost_by_module(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed = json.loads(lic("models", "--json", "--all").output)
+    assert set(listed["presets"]) == set(PRESETS)
+    assert set(listed["weights"]) == set(json.loads(lic("models", "--json").output))
+    for preset in listed["presets"].values():
+        counts, cost = preset["parameters_by_module"], preset["kmac_per_pixel"]
+        assert sum(n for part, n in counts.items() if "." not in part) == preset["parameters"]
+        assert cost["encode"] > cost["entropy"] < cost["decode"]
+    monkeypatch.setattr("lic.models.PRESETS", {"mlicv2-tiny": PRESETS["mlicv2-tiny"]})
+    assert "entropy.inter_slice" in lic("models", "--all").output
+
+
+def test_effort_makes_a_better_file_that_decodes_as_any(picture: Path, tmp_path: Path) -> None:
+    plain, annealed = tmp_path / "plain.lic", tmp_path / "annealed.lic"
+    for file, effort in ((plain, 0), (annealed, 30)):
+        assert lic("encode", picture, file, "--effort", effort).exit_code == 0
+        assert lic("decode", file, file.with_suffix(".png")).exit_code == 0
+    assert annealed.stat().st_size < plain.stat().st_size
+    pixels = read_picture(picture)
+    before, after = (psnr(pixels, read_picture(f.with_suffix(".png"))) for f in (plain, annealed))
+    assert after > before - 0.1
 
 
 def _errors() -> list[type[LicError]]:

@@ -83,14 +83,19 @@ def test_transforms_of_a_tile_with_its_margin_equal_those_of_the_whole(
     from lic.codec.coding import _part
     from lic.codec.tiling import Region
 
-    pixels = budgie[:256, :320]
     runtime = tiny_weights.runtime
-    whole = runtime.analyse(pixels, Region(0, 0, 16, 20), 0.5)
-    region = Region(128, 64, 256, 192)
-    part, core = _part(pixels, region, runtime.halo * runtime.stride)
-    assert part.shape[0] < 256  # a part, not the whole
+    whole = runtime.analyse(budgie, Region(0, 0, 32, 32), 0.5)
+    region = Region(384, 64, 512, 192)
+    part, core = _part(budgie, region, runtime.halo * runtime.stride)
+    assert part.shape[0] < 512  # a part, not the whole
     tile = runtime.analyse(part, core.scaled_down(runtime.stride), 0.5)
-    torch.testing.assert_close(tile, whole[:, :, 8:16, 4:12], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(tile, whole[:, :, 24:32, 4:12], rtol=1e-4, atol=1e-4)
+    place = region.scaled_down(runtime.stride)
+    outer = place.grown(runtime.halo, 32, 32)
+    rows, columns = outer.slices
+    again = runtime.synthesise(whole[:, :, rows, columns], place.within(outer), 0.5)
+    everything = runtime.synthesise(whole, Region(0, 0, 32, 32), 0.5)[region.slices]
+    assert np.abs(again.astype(int) - everything).max() <= 1
 
 
 def test_tiles_decode_alike_in_any_order_and_number_of_threads(

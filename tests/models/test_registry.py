@@ -15,7 +15,8 @@ from lic.models import (
 )
 from lic.models.complexity import kmac_per_pixel, parameter_count
 
-SMALL = [name for name in PRESETS if name != "medium"]
+with torch.device("meta"):
+    SMALL = [name for name in PRESETS if parameter_count(create_preset(name)) < 6e6]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -38,6 +39,7 @@ def test_a_pass_gives_a_picture_and_probabilities(name: str, training: bool) -> 
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     torch.manual_seed(0)
     model = create_preset(name)
+    model.initialise(torch.randint(0, 256, (8, 3, 64, 64), dtype=torch.uint8))
     for parameter in model.parameters():
         if not parameter.any():  # leave the identity that residual branches start from
             torch.nn.init.normal_(parameter, std=0.05)
@@ -46,7 +48,9 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
     x = 30 * torch.rand(len(levels), 3, model.stride, model.stride)
     out = model(x, levels)
     rate = -out["likelihoods"]["y"].log().sum() - out["likelihoods"]["z"].log().sum()
-    (out["x_hat"].square().sum() + rate).backward()
+    loss = out["x_hat"].square().sum() + rate
+    second = model.second_stage_loss(x, levels)
+    (loss if second is None else loss + second).backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
@@ -72,14 +76,47 @@ def test_a_configuration_makes_the_same_model_again(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters", "decode"),
-    [("small", (2e6, 5.1e6), (12, 20)), ("medium", (8e6, 10e6), (50, 65))],
+    [
+        ("small", (2e6, 5.1e6), (12, 20)),
+        ("medium", (8e6, 10e6), (50, 65)),
+        ("mlicv2", (0.97 * 84.3e6, 1.03 * 84.3e6), (500, 800)),
+    ],
 )
 def test_presets_have_the_size_that_they_promise(
     name: str, parameters: tuple[float, float], decode: tuple[float, float]
 ) -> None:
-    model = create_preset(name)
+    with torch.device("meta"):
+        model = create_preset(name)
     assert parameters[0] < parameter_count(model) < parameters[1]
     assert decode[0] < kmac_per_pixel(model)["decode"] < decode[1]
+
+
+def test_the_cost_of_the_parts_is_that_of_the_whole() -> None:
+    counts = kmac_per_pixel(create_preset("mlicv2-tiny"), side=64)
+    inner = sum(count for part, count in counts.items() if part.startswith("entropy."))
+    assert inner == pytest.approx(counts["entropy"])
+    assert counts["encode"] + counts["decode"] == pytest.approx(
+        sum(counts[part] for part in ("analysis", "hyper_analysis", "synthesis"))
+        + 2 * counts["entropy"]
+    )
+
+
+def test_a_second_stage_learns_what_the_first_leaves_alone() -> None:
+    torch.manual_seed(0)
+    model = create_preset("mlicv2-tiny")
+    x, quality = torch.rand(1, 3, 64, 64), torch.tensor([0.5])
+    out = model(x, quality)
+    (out["x_hat"].sum() + out["likelihoods"]["y"].sum() + out["likelihoods"]["z"].sum()).backward()
+    first = {name for name, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad(set_to_none=True)
+    loss = model.second_stage_loss(x, quality)
+    assert loss is not None
+    loss.backward()
+    second = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert model.training
+    assert not first & second
+    assert first | second == {name for name, _ in model.named_parameters()}
+    assert len(second) == len(model.second_stage_parameters())
 
 
 def test_unknown_names_and_settings_are_named_errors() -> None:
@@ -89,3 +126,5 @@ def test_unknown_names_and_settings_are_named_errors() -> None:
         create_model("huge", {})
     with pytest.raises(UnknownModelError, match="depth_of_field"):
         create_model("deployable", {"depth_of_field": 1})
+    with pytest.raises(UnknownModelError, match="multiple of 4"):
+        create_model("mlicv2", {"latents": 30})

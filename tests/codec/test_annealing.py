@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lic import codec
+from lic.codec.annealing import Schedule, soft_round
+from lic.codec.coding import encode_picture
+from lic.codec.weights import Weights
+
+Pixels = NDArray[np.uint8]
+
+
+def cost(data: bytes, pixels: Pixels, quality: float, weights: Weights) -> float:
+    """R + lambda D of a file, in bits."""
+    trade_off = weights.runtime.model.lambda_at(torch.tensor([quality / 100]))
+    error = np.square(codec.decode(data, weights).astype(float) - pixels).mean()
+    return 8 * len(data) + float(trade_off) * error * pixels.shape[0] * pixels.shape[1]
+
+
+def test_annealing_lowers_a_pictures_cost(tiny_weights: Weights, budgie: Pixels) -> None:
+    pixels = budgie[100:220, 100:190]
+    plain = codec.encode(pixels, 50, tiny_weights)
+    seen: list[tuple[int, int]] = []
+    annealed = codec.encode(
+        pixels, 50, tiny_weights, effort=30, report=lambda done, total: seen.append((done, total))
+    )
+    assert cost(annealed, pixels, 50, tiny_weights) < 0.995 * cost(plain, pixels, 50, tiny_weights)
+    assert seen == [(i, 30) for i in range(1, 31)]
+
+
+def test_annealing_is_never_worse_even_where_tiles_meet(
+    tiny_weights: Weights, budgie: Pixels
+) -> None:
+    pixels = budgie[100:164, 100:292]
+    plain, annealed = (
+        encode_picture(pixels, 80, tiny_weights, tile=64, effort=effort) for effort in (0, 4)
+    )
+    before = cost(plain, pixels, 80, tiny_weights)
+    # The picture's 8-bit rounding is not part of what the encoder compares.
+    assert cost(annealed, pixels, 80, tiny_weights) < 1.001 * before
+
+
+def test_the_same_effort_gives_the_same_file(tiny_weights: Weights, budgie: Pixels) -> None:
+    pixels = budgie[100:164, 100:164]
+    first, second = (codec.encode(pixels, 50, tiny_weights, effort=3) for _ in range(2))
+    assert first == second
+
+
+def test_rounding_grows_sure_of_itself_as_the_temperature_falls() -> None:
+    values = torch.linspace(-3, 3, 601)
+    generator = torch.Generator().manual_seed(0)
+    errors = []
+    for temperature in (0.5, 0.1, 0.02):
+        soft = soft_round(values, temperature, generator)
+        assert ((soft >= values.floor()) & (soft <= values.floor() + 1)).all()
+        errors.append(float((soft - values.round()).abs().mean()))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.05
+
+
+@pytest.mark.parametrize("iterations", [1, 100, 2000])
+def test_any_number_of_iterations_runs_through_the_whole_schedule(iterations: int) -> None:
+    temperatures = list(Schedule(iterations).temperatures())
+    assert len(temperatures) == iterations
+    assert temperatures[0] == 0.5
+    assert temperatures == sorted(temperatures, reverse=True)

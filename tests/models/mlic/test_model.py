@@ -1,0 +1,117 @@
+"""The codec as a whole: its modules can be left out one by one, and its selection skips."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from lic.entropy_coding import Decoder, Encoder
+from lic.models import PRESETS, CodecModel, create_model
+from lic.models.complexity import parameter_count
+from lic.models.latent_coding import decode_latents, encode_latents
+from lic.models.mlic import MlicConfig
+
+TINY = PRESETS["mlicv2-tiny"].config
+MODULES = [field.name for field in fields(MlicConfig) if field.type == "bool"]
+HALF = torch.tensor([0.5], dtype=torch.float64)
+
+
+def awake(**config: object) -> CodecModel:
+    torch.manual_seed(0)
+    model = create_model("mlicv2", TINY | config).eval()
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=0.1)
+    model.side.freeze()
+    return model
+
+
+def coded(model: CodecModel, y: Tensor) -> tuple[bytes, Tensor, Tensor]:
+    """A stream of latents, and what the encoder and the decoder take them for."""
+    path = model.entropy.double()
+    z = torch.zeros(1, model.config.hyper, y.shape[2] // 4, y.shape[3] // 4)
+    encoder = Encoder()
+    sent = encode_latents(path, model.side, y, z, HALF, 0, encoder)
+    stream = encoder.finish()
+    shape = (z.shape[2], z.shape[3])
+    return stream, sent, decode_latents(path, model.side, shape, HALF, 0, Decoder(stream))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_can_be_left_out(module: str) -> None:
+    model, full = awake(**{module: False}), awake()
+    if module != "token_mixing":  # convolutions in its place are larger
+        assert parameter_count(model) < parameter_count(full)
+    y = 3 * torch.randn(1, 16, 4, 8)
+    _, sent, received = coded(model, y)
+    assert torch.equal(sent, received)
+    with torch.no_grad():
+        x = torch.rand(1, 3, 64, 64)
+        assert model.float()(x, torch.tensor([0.5]))["x_hat"].shape == x.shape
+
+
+def test_without_what_is_new_it_has_the_size_of_mlic_plus_plus() -> None:
+    new = ("token_mixing", "hyperprior_guided", "reweighting", "rotary", "selective")
+    with torch.device("meta"):
+        model = create_model("mlicv2", dict.fromkeys(new, False) | {"levels": 1})
+    assert parameter_count(model) == pytest.approx(83.5e6, rel=0.005)
+
+
+def test_one_lambda_is_a_configuration() -> None:
+    model = awake(levels=1, lambda_min=0.013, lambda_max=0.013)
+    quality = torch.tensor([0.0, 0.7])
+    assert model.lambda_at(quality).tolist() == pytest.approx([0.013, 0.013])
+    with torch.no_grad():
+        out = model(torch.rand(1, 3, 64, 64).expand(2, -1, -1, -1), quality)
+    assert torch.equal(out["x_hat"][0], out["x_hat"][1])
+
+
+def test_an_untrained_selection_codes_every_latent() -> None:
+    y = 3 * torch.randn(1, 16, 4, 8)
+    with_it = awake()
+    nn.init.zeros_(with_it.entropy.selection[0].last.weight)
+    nn.init.zeros_(with_it.entropy.selection[1].last.weight)
+    without = awake(selective=False)
+    state = {k: v for k, v in with_it.state_dict().items() if "selection" not in k}
+    without.load_state_dict(state)
+    without.side.freeze()
+    assert coded(with_it, y)[0] == coded(without, y)[0]
+
+
+def test_latents_that_are_not_selected_cost_nothing_and_decode_to_their_centres() -> None:
+    y = 3 * torch.randn(1, 16, 4, 8)
+    model = awake(residual_prediction=False)
+    full, _, _ = coded(model, y)
+    for predictor in model.entropy.selection:
+        nn.init.normal_(predictor.last.weight, std=30)
+        nn.init.zeros_(predictor.last.bias)
+    some, sent, received = coded(model, y)
+    assert torch.equal(sent, received)
+    assert len(some) < 0.8 * len(full)
+    for predictor in model.entropy.selection:
+        nn.init.zeros_(predictor.last.weight)
+        nn.init.constant_(predictor.last.bias, -9)
+    none, sent, _ = coded(model, y)
+    other, again, _ = coded(model, y + 5)
+    assert none == other
+    np.testing.assert_array_equal(sent.numpy(), again.numpy())
+
+
+def test_the_second_stage_teaches_the_selection_what_is_zero() -> None:
+    model = awake()
+    model.initialise(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8))
+    x, quality = torch.rand(2, 3, 64, 64), torch.tensor([0.0, 1.0])
+    optimizer = torch.optim.Adam(model.second_stage_parameters(), lr=3e-2)
+    losses = []
+    for _ in range(12):
+        loss = model.second_stage_loss(x, quality)
+        assert loss is not None
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.7 * losses[0]
