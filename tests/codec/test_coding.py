@@ -39,7 +39,7 @@ def latents(data: bytes, weights: Weights, order: int = 1) -> list[torch.Tensor]
 
 
 @pytest.mark.parametrize(
-    "size", [(1, 1), (1, 300), (17, 23), (64, 64), (130, 257), (767, 511), (3000, 4000)]
+    "size", [(1, 1), (1, 300), (17, 23), (64, 64), (130, 257), (767, 511), (1030, 1100)]
 )
 def test_any_size_decodes_to_exactly_its_size(
     size: tuple[int, int], tiny_weights: Weights, budgie: Pixels
@@ -48,6 +48,12 @@ def test_any_size_decodes_to_exactly_its_size(
     decoded = codec.decode(codec.encode(pixels, 80, tiny_weights), tiny_weights)
     assert decoded.shape == pixels.shape
     assert decoded.dtype == np.uint8
+
+
+@pytest.mark.parametrize("tiny_path", ["tiny"], indirect=True)
+def test_twelve_megapixels_decode_to_their_size(tiny_weights: Weights, budgie: Pixels) -> None:
+    pixels = np.resize(budgie, (3000, 4000, 3))
+    assert codec.decode(codec.encode(pixels, 80, tiny_weights), tiny_weights).shape == pixels.shape
 
 
 def test_quality_trades_bytes_for_distortion(tiny_weights: Weights, budgie: Pixels) -> None:
