@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lic.codec.annealing import Report
     from lic.codec.weights import Weights
 
-DEFAULT_WEIGHTS = "small-1"
+DEFAULT_WEIGHTS = "small-2"
 DEFAULT_QUALITY = 50.0
 MAX_PIXELS = 2**28
 
