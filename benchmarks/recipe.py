@@ -2,14 +2,15 @@
 
     python benchmarks/recipe.py PICTURES --kodak KODAK --out RESULTS [--only NAME ...]
 
-Every training has the same number of steps of the same number of pixels, on one thread. BD-rate is
-against VTM's curve on Kodak, by the estimated rate. A variant whose result is in RESULTS is not run
-again, so that the table can be made in parts.
+Unless its name says otherwise, a training has the same number of steps of the same number of
+pixels, on one thread. BD-rate is against VTM's curve on Kodak, by the estimated rate. A variant
+whose result is in RESULTS is not run again, so that the table can be made in parts.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def table(results: dict[str, dict[str, Any]]) -> str:
         "| variant | BD-rate against VTM | to the base | CPU time a step |",
         "|---|---|---|---|",
     ]
-    base = results.get("base", {})
+    base = results.get("base", {"bd_rate": math.nan, "ms_per_step": math.nan})
     for name, row in results.items():
         if "error" in row:
             lines.append(f"| {name} | {row['error']} | | |")

@@ -26,7 +26,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--device", help="cpu, cuda, ...; the GPU if there is one.")
-@click.option("--processes", type=click.IntRange(1), default=1, help="On this machine.")
+@click.option("--processes", type=click.IntRange(1), help="On this machine.  [default: 1]")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, with its settings.")
 def train(
     folders: tuple[Path, ...],
@@ -39,7 +39,7 @@ def train(
     config: Path | None,
     assignments: tuple[str, ...],
     device: str | None,
-    processes: int,
+    processes: int | None,
     resume: bool,
 ) -> None:
     """Train a codec on the pictures below FOLDERS.
@@ -50,8 +50,11 @@ def train(
 
     Ctrl-C writes a checkpoint first, and --resume goes on from there. On a CPU, a process for each
     core is fastest; with GPUs, one for each of them. Several machines are used by torchrun:
-    torchrun --nnodes 2 ... -m lic.cli train ...
+    torchrun --nnodes 2 ... -m lic.cli train ...  (Where there are several
+    processes, the exit code is torchrun's.)
     """
+    from torch.distributed import is_torchelastic_launched
+
     from lic.evaluation.training_report import write_training_report
     from lic.training.packing import packed
     from lic.training.run import gather_settings, start
@@ -61,13 +64,15 @@ def train(
         "folders": [str(folder.resolve()) for folder in folders] or None,
         "minutes": minutes,
         "steps": steps,
+        "processes": processes,
         "val": None if val is None else str(val.resolve()),
         "init": None if init is None else str(weights_file(init).resolve()),
     }
     given = {key: value for key, value in options.items() if value is not None}
     settings = gather_settings(out, config, given, assignments, resume)
-    if processes > 1 and "RANK" not in os.environ:
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    if settings.processes > 1 and not is_torchelastic_launched():
+        count = f"--nproc-per-node={settings.processes}"
+        launcher = ["-m", "torch.distributed.run", "--standalone", count]
         os.execv(sys.executable, [sys.executable, *launcher, "-m", "lic.cli", *sys.argv[1:]])
     finished = start(settings, out, device, resume)
     if finished is None:

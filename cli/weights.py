@@ -6,15 +6,15 @@ from pathlib import Path
 
 import click
 
-from lic.codec.weights import use_folder
+from lic.codec.weights import MANIFEST, use_folder
 
 
 def weights_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     """Callback of an option: an id as it is; of a folder of weights, the newest id in it.
 
-    The folder is looked in from then on. Raises WeightsError if it holds no weights.
+    The folder, which must have a manifest, is looked in from then on.
     """
-    return use_folder(Path(value)) if value and Path(value).is_dir() else value
+    return use_folder(Path(value)) if value and (Path(value) / MANIFEST).is_file() else value
 
 
 def weights_ids(

@@ -69,7 +69,10 @@ def read_picture(path: Path) -> Pixels:
             # A camera's JPEG with further views (MPO) is a picture, not an animation.
             if getattr(image, "is_animated", False) and image.format != "MPO":
                 raise PictureError(f"{path} is an animation")
-            return _to_rgb(ImageOps.exif_transpose(image))
+            try:
+                return _to_rgb(ImageOps.exif_transpose(image))
+            except PictureError as error:
+                raise PictureError(f"{path}: {error}") from error
     except FileNotFoundError as error:
         raise PictureError(f"there is no file {path}") from error
     except UnidentifiedImageError as error:

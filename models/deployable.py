@@ -25,7 +25,13 @@ from lic.models.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synth
 
 @dataclass(frozen=True)
 class DeployableConfig:
-    """Sizes of the network. Channels: `width` at 1/8, `latents` at 1/16, `hyper` at 1/64."""
+    """Sizes of the network. Channels: `width` at 1/8, `latents` at 1/16, `hyper` at 1/64.
+
+    Raises
+    ------
+    ValueError
+        If the sizes do not go together.
+    """
 
     width: int = 128
     latents: int = 256
@@ -45,6 +51,14 @@ class DeployableConfig:
     """Quality levels with gains of their own; between them, gains are interpolated."""
     lambda_min: float = 0.0008
     lambda_max: float = 0.15
+
+    def __post_init__(self) -> None:
+        if self.latents % STEPS or not 0 < self.latents <= 4 * min(self.width, 192):
+            raise ValueError("latents must be a multiple of 4, up to 4 width and 768")
+        if self.components not in (1, 2, 3, 4):
+            raise ValueError("components must be 1 to 4")
+        if self.context_steps not in (1, 2, 4):
+            raise ValueError("context_steps must be 1, 2 or 4")
 
 
 class FourStepPath(EntropyPath):

@@ -107,6 +107,11 @@ def config_defaults(name: str) -> dict[str, Any]:
     return asdict(_MODELS[name].config_class())
 
 
+def check_config(name: str, config: dict[str, Any]) -> None:
+    """Raise ValueError for values that do not go together in the registered model ``name``."""
+    _MODELS[name].config_class(**config)
+
+
 def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     """A new model of the registered class ``name``.
 

@@ -13,6 +13,17 @@ import torch
 from lic.training.errors import TrainingError
 
 CHECKPOINT = "last.pt"
+# What torch is seen to raise for files that are no checkpoints.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    pickle.PickleError,
+)
 _PARTS = {"model_name", "model_config", "training", "model", "ema", "optimizer", "progress"}
 
 
@@ -22,6 +33,8 @@ class TrainingState:
 
     step: int = 0
     seconds: float = 0.0
+    crops: int = 0
+    """Of the first process."""
     skipped: int = 0
     bpp: float = math.nan
     psnr: float = math.nan
@@ -39,7 +52,7 @@ def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
     try:
         state = torch.load(run / CHECKPOINT, map_location=device, weights_only=True)
         missing = _PARTS - set(state)
-    except (OSError, EOFError, RuntimeError, LookupError, TypeError, pickle.PickleError) as error:
+    except _UNREADABLE as error:
         raise TrainingError(f"{run} holds no readable checkpoint: {error}") from error
     if missing:
         raise TrainingError(f"the checkpoint in {run} lacks {', '.join(sorted(missing))}")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lic.models import PRESETS, config_defaults
+from lic.models import PRESETS, check_config, config_defaults
 from lic.training.errors import SettingsError
 
 CONFIG = "config.toml"
@@ -36,6 +36,7 @@ class TrainingConfig:
     init: str = _setting("", "weights to start from: an id or a .safetensors file; or empty")
     minutes: float = _setting(0.0, "budget by the clock, or 0")
     steps: int = _setting(0, "budget by steps, or 0")
+    processes: int = _setting(1, "on this machine; torchrun starts those of several")
     batch: int = _setting(8, "crops a step and process")
     crop: int = _setting(128, "side of the crops in pixels")
     final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
@@ -55,7 +56,7 @@ class TrainingConfig:
         "", "torch.compile's mode: default, reduce-overhead (CUDA graphs), max-autotune; or empty"
     )
     checkpoint_seconds: float = _setting(120.0, "time between checkpoints")
-    max_pixels: float = _setting(4e8, "memory for pictures, in pixels (3 bytes each)")
+    max_pixels: float = _setting(4e8, "memory for a process's pictures, in pixels (3 bytes)")
     seed: int = _setting(0, "of all that is random")
     model: dict[str, Any] = field(
         default_factory=dict,
@@ -83,8 +84,13 @@ class TrainingConfig:
             raise SettingsError("the weights of init have a network of their own: set no model")
         if self.preset not in PRESETS:
             raise SettingsError(_unknown("preset", self.preset, PRESETS))
-        defaults = config_defaults(PRESETS[self.preset].model)
-        object.__setattr__(self, "model", _checked(self.model, defaults, "model."))
+        preset = PRESETS[self.preset]
+        changes = _checked(self.model, config_defaults(preset.model), "model.")
+        object.__setattr__(self, "model", changes)
+        try:
+            check_config(preset.model, {**preset.config, **changes})
+        except ValueError as error:
+            raise SettingsError(f"there is no network of these sizes: {error}") from error
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> TrainingConfig:
@@ -124,6 +130,7 @@ _CHOICES = {
 _RANGES = {
     "minutes": (0, 1e7),
     "steps": (0, 1e9),
+    "processes": (1, 1024),
     "batch": (1, 65536),
     "crop": (64, 4096),
     "final_crop": (64, 4096),
@@ -157,8 +164,9 @@ def _checked(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str
             value = float(value)
         elif kind is int and type(value) is float and math.isfinite(value) and value == int(value):
             value = int(value)
-        elif kind is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
-            value = tuple(value)
+        elif kind is tuple and isinstance(value, list | tuple):
+            element = type(defaults[key][0]) if defaults[key] else str
+            value = tuple(value) if all(type(v) is element for v in value) else value
         if type(value) is not kind:
             raise SettingsError(f"{prefix}{key} must be {_KINDS[kind]}, not {value!r}")
         checked[key] = value
@@ -170,7 +178,7 @@ _KINDS = {
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple: "a list of texts",
+    tuple: "a list, of texts or of whole numbers",
     dict: "a table",
 }
 
@@ -178,7 +186,7 @@ _KINDS = {
 def read_values(path: Path) -> dict[str, Any]:
     """The keys and values of a TOML file; raises SettingsError if it is none."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError) as error:
         raise SettingsError(f"cannot read the settings in {path}: {error}") from error
 
@@ -199,7 +207,10 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
         except ValueError:
             value = text
         if key.startswith("model."):
-            changed["model"] = {**changed.get("model", {}), key.removeprefix("model."): value}
+            table = changed.get("model", {})
+            if not isinstance(table, dict):
+                raise SettingsError(f"model must be a table, not {table!r}")
+            changed["model"] = {**table, key.removeprefix("model."): value}
         else:
             changed[key] = value
     return changed

@@ -58,10 +58,16 @@ class Usable:
     skipped: dict[Path, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, paths: Iterable[Path], min_side: int) -> Usable:
-        """Look at the files' headers; a side of fewer than ``min_side`` pixels is too small."""
+    def of(cls, paths: Iterable[Path], min_side: int, most: int) -> Usable:
+        """Look at the files' headers, until there are ``most`` pictures.
+
+        A side of fewer than ``min_side`` pixels is too small.
+        """
         found = cls()
         for path in paths:
+            if len(found.paths) == most:
+                found.skipped[path] = f"{path} is beyond the memory for pictures (max_pixels)"
+                continue
             try:
                 width, height, mode = picture_header(path)
             except PictureError as error:
@@ -91,7 +97,9 @@ def _largest_share(shapes: Sequence[tuple[int, int]], budget: float) -> float:
 def _reduced(shape: tuple[int, int], share: float, min_side: int) -> tuple[int, int]:
     """The shape scaled to at most about ``share`` pixels, no side below ``min_side``."""
     scale = min(1.0, (share / (shape[0] * shape[1])) ** 0.5)
-    return max(int(shape[0] * scale), min_side), max(int(shape[1] * scale), min_side)
+    height = max(int(shape[0] * scale), min_side)
+    width = max(int(min(shape[1] * scale, share / height)), min_side)
+    return max(int(min(height, share / width)), min_side), width
 
 
 def _middle(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
@@ -133,7 +141,7 @@ class CropDataset:
         device: torch.device,
         advance: Callable[[], None] = lambda: None,
     ) -> None:
-        usable = Usable.of(paths[: max(int(max_pixels / min_side**2), 1)], min_side)
+        usable = Usable.of(paths, min_side, max(int(max_pixels / min_side**2), 1))
         self.skipped = usable.skipped
         share = _largest_share(usable.shapes, max_pixels)
         parts = [_reduced(shape, share, min_side) for shape in usable.shapes]

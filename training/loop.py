@@ -59,11 +59,11 @@ class _Step:
     loss: float
     bpp: float
     mse: float
+    norm: float
     fraction: float
     """How much of the budget was spent."""
     stops: bool
     """Whether any process was asked to stop."""
-    norm: float
 
 
 class Trainer:
@@ -107,6 +107,8 @@ class Trainer:
         """Set from outside (a signal) to end the run after the step at hand."""
         self.progress = TrainingState()
         self.distortion = distortion(config)
+        for parameter in model.second_stage_parameters():
+            parameter.requires_grad_(False)  # `forward` does not use them in training
         self._seed_step()
         if config.linear_start and not config.init:
             crops = dataset.batch(256, 64)
@@ -120,7 +122,7 @@ class Trainer:
         if dist.is_initialized():  # all begin as the first process does
             index = [device.index] if device.type == "cuda" else None
             self.network = DistributedDataParallel(
-                model, device_ids=index, gradient_as_bucket_view=True
+                model, device_ids=index, gradient_as_bucket_view=True, broadcast_buffers=False
             )
             self.averaged.load_state_dict(model.state_dict())
         trained = [p for p in model.parameters() if p.requires_grad]
@@ -156,10 +158,16 @@ class Trainer:
         state = load_checkpoint(self.out, self.device)
         if state["model_config"] != full_config(self.model):
             raise TrainingError(f"the run in {self.out} is of another network")
-        self.model.load_state_dict(state["model"])
-        self.averaged.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.progress = TrainingState(**state["progress"])
+        decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+        try:
+            self.model.load_state_dict(state["model"])
+            self.averaged.load_state_dict(state["ema"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.progress = TrainingState(**state["progress"])
+        except (RuntimeError, ValueError, TypeError, KeyError) as error:
+            raise TrainingError(f"the checkpoint in {self.out} does not fit: {error}") from error
+        for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
 
     def save(self) -> None:
         """Write the checkpoint; raises TrainingError if that is impossible."""
@@ -197,21 +205,22 @@ class Trainer:
         leads = self.rank == 0
         last = saved = time.monotonic()
         bad = 0
-        fraction = self.spent()
+        fraction = told = self.spent()
         while fraction < 1:
             step = self._step(fraction)
             good = self._update(step, fraction)
             now = time.monotonic()
             progress.seconds += now - last
             last = now
-            before, fraction = fraction, self.spent() if config.steps else step.fraction
+            fraction = self.spent() if config.steps else step.fraction
             bad = 0 if good else bad + 1
             if bad >= _MOST_BAD_STEPS:
                 raise TrainingError(
                     f"the training diverged: {bad} bad steps in a row up to step {progress.step}"
                 )
             if leads and good:
-                self._tell(observer, before, fraction)
+                self._tell(observer, told, fraction)
+                told = fraction
                 if now - saved > config.checkpoint_seconds:
                     self.save()
                     saved = now
@@ -222,6 +231,7 @@ class Trainer:
                     f"stopped at step {progress.step}, {100 * fraction:.0f} % of the budget; "
                     f"continue with: lic train --resume --out {self.out}"
                 )
+        self._average(progress.step % _AVERAGED_STEPS)
         if leads:
             self.save()
 
@@ -245,14 +255,15 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        told = x.new_tensor([self.spent(), float(self.stopping)])
-        scalars = torch.cat((torch.stack((loss.detach(), *measured)), told))
+        told = torch.tensor([self.spent(), float(self.stopping)]).to(self.device)
+        scalars = torch.cat((torch.stack((loss.detach(), *measured, norm)), told))
         if dist.is_initialized():
             dist.all_reduce(scalars)
             scalars /= dist.get_world_size()
-        # The only transfer from the device in a step: a GPU has no other reason to wait.
-        mean_loss, bpp, mse, spent, stops, size = torch.cat((scalars, norm[None])).tolist()
-        return _Step(mean_loss, bpp, mse, spent, stops > 0, size)
+        # The only transfer from the device in a step.
+        mean_loss, bpp, mse, mean_norm, spent, stops = scalars.tolist()
+        self.progress.crops += batch
+        return _Step(mean_loss, bpp, mse, mean_norm, spent, stops > 0)
 
     def _update(self, step: _Step, fraction: float) -> bool:
         """Apply the gradients; False if the step is skipped: not finite, or exploded."""
@@ -268,14 +279,19 @@ class Trainer:
             group["lr"] = self._learning_rate(fraction)
         self.optimizer.step()
         if progress.step % _AVERAGED_STEPS == 0:
-            decay = min(config.ema, progress.step / (progress.step + 10)) ** _AVERAGED_STEPS
-            torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
+            self._average(_AVERAGED_STEPS)
         smooth = 0.98 if progress.step > 100 else 0.9
         progress.loss = _mean(progress.loss, step.loss, smooth)
         progress.bpp = _mean(progress.bpp, step.bpp, smooth)
         psnr = 10 * math.log10(255**2 / max(step.mse, 1e-4))
         progress.psnr = _mean(progress.psnr, psnr, smooth)
         return True
+
+    def _average(self, steps: int) -> None:
+        """Take the weights into their average, on behalf of so many steps."""
+        if steps:
+            decay = min(self.config.ema, self.progress.step / (self.progress.step + 10)) ** steps
+            torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
 
     def _learning_rate(self, fraction: float) -> float:
         falling = 1 - fraction
@@ -312,7 +328,7 @@ def _passes(before: float, after: float, parts: int) -> bool:
 
 def _has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu" and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return False

@@ -25,7 +25,8 @@ _SHOWN = 3
 class Monitor(Observer):
     """An observer for people; a context manager.
 
-    TensorBoard's files go to the folder ``out``, if the package is installed.
+    TensorBoard's files go to the folder ``out``, if the package is installed and as long as they
+    can be written.
 
     Parameters
     ----------
@@ -33,28 +34,32 @@ class Monitor(Observer):
         The run's folder.
     held_out
         The pictures (1, 3, H, W; uint8) whose reconstructions are shown; the first few.
-    crops_per_step
-        Crops that all processes together see in a step.
+    processes
+        How many processes train.
     console
         Where the line of progress goes.
     active
         False in all processes but the first: nothing is shown or written.
-    first_step
-        Of a resumed run: what TensorBoard has of later steps is overwritten.
+    state
+        Where the run begins. What TensorBoard has of later steps is overwritten.
     """
 
     def __init__(
         self,
         out: Path,
         held_out: Sequence[Tensor],
-        crops_per_step: int,
+        processes: int,
         console: Console,
-        active: bool = True,
-        first_step: int = 0,
+        active: bool,
+        state: TrainingState,
     ) -> None:
         self.held_out = held_out[:_SHOWN]
-        self.crops_per_step = crops_per_step
-        self._writer: Any = _summary_writer(out, first_step) if active else None
+        self.processes = processes
+        self._console = console
+        self._first_crops = state.crops
+        self._writer: Any = None
+        if active:
+            self._open(out, state.step + 1 if state.step else None)
         self._bar = Progress(
             BarColumn(20),
             TaskProgressColumn(),
@@ -64,7 +69,7 @@ class Monitor(Observer):
             disable=not active,
         )
         self._task = self._bar.add_task("", total=1.0)
-        self._began: tuple[float, float, int] | None = None
+        self._began: tuple[float, float] | None = None
 
     def __enter__(self) -> Monitor:
         self._bar.__enter__()
@@ -77,17 +82,17 @@ class Monitor(Observer):
         trace: TracebackType | None,
     ) -> None:
         self._bar.__exit__(kind, error, trace)
-        if self._writer is not None:
-            self._writer.close()
+        self._write("close")
 
     def on_step(self, state: TrainingState, fraction: float) -> None:
         """Show the step."""
         now = time.monotonic()
         if self._began is None:
-            self._began = (now, fraction, state.step)
-        began, first_fraction, first_step = self._began
+            self._began = (now, fraction)
+            self._first_crops = state.crops
+        began, first_fraction = self._began
         elapsed = max(now - began, 1e-9)
-        rate = (state.step - first_step) * self.crops_per_step / elapsed
+        rate = (state.crops - self._first_crops) * self.processes / elapsed
         done = fraction - first_fraction
         left = elapsed * (1 - fraction) / done if done > 0 else 0.0
         text = (
@@ -102,34 +107,47 @@ class Monitor(Observer):
         """Write the curves of training."""
         step, _, *values = row
         for name, value in zip(_CURVES, values, strict=True):
-            self._scalar(f"training/{name}", value, int(step))
+            self._write("add_scalar", f"training/{name}", value, int(step))
 
     def on_validation(self, step: int, points: Sequence[RatePoint], model: CodecModel) -> None:
-        """Write the curves of validation, and reconstructions beside their originals."""
+        """Tell and write how good the network is, with reconstructions beside their originals."""
+        told = ", ".join(f"{point.bpp:.3f} bpp {point.psnr:.2f} dB" for point in points)
+        self._console.print(f"step {step}, held-out pictures: {told}", highlight=False)
         for point in points:
             name = f"quality_{round(100 * point.quality)}"
-            self._scalar(f"validation_bpp/{name}", point.bpp, step)
-            self._scalar(f"validation_psnr/{name}", point.psnr, step)
+            self._write("add_scalar", f"validation_bpp/{name}", point.bpp, step)
+            self._write("add_scalar", f"validation_psnr/{name}", point.psnr, step)
+        for index, picture in enumerate(self.held_out if self._writer is not None else ()):
+            shown = [picture, *(estimate(model, picture, q)[0].cpu() for q in QUALITIES)]
+            strip = torch.cat(shown, dim=3)[0]
+            self._write("add_image", f"reconstructions/{index}", strip, step)
+
+    def _open(self, out: Path, purge_step: int | None) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(out, purge_step=purge_step)
+        except ImportError:
+            self._console.print("without TensorBoard's files: pip install 'lic[training]'")
+        except OSError as error:
+            self._drop(error)
+
+    def _write(self, method: str, *values: Any) -> None:
+        """Call a method of TensorBoard's writer, if there is one."""
         if self._writer is None:
             return
-        for index, picture in enumerate(self.held_out):
-            shown = [picture, *(estimate(model, picture, q)[0].cpu() for q in QUALITIES)]
-            self._writer.add_image(f"reconstructions/{index}", torch.cat(shown, dim=3)[0], step)
+        try:
+            getattr(self._writer, method)(*values)
+        except OSError as error:
+            self._drop(error)
 
-    def _scalar(self, name: str, value: float, step: int) -> None:
-        if self._writer is not None:
-            self._writer.add_scalar(name, value, step)
+    def _drop(self, error: OSError) -> None:
+        """A training must not end because its curves cannot be written."""
+        self._writer = None
+        self._console.print(f"TensorBoard's files cannot be written: {error}", markup=False)
 
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}"
-
-
-def _summary_writer(out: Path, first_step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(out, purge_step=first_step)

@@ -12,14 +12,22 @@ from tempfile import TemporaryDirectory
 import torch
 
 from lic.codec.output import write_file
-from lic.codec.weights import MANIFEST, Weights, load_weights, read_manifest, save_weights
+from lic.codec.weights import (
+    MANIFEST,
+    Weights,
+    installed,
+    load_weights,
+    read_manifest,
+    save_weights,
+)
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
-# Where things lay on the machine that trained is nobody else's business.
-_PLACES = ("folders", "val", "init")
+# Where things lay on the machine that trained is nobody else's business; the network, which may be
+# that of other weights, has an entry of its own.
+_PLACES = ("folders", "val", "init", "preset")
 
 
 @contextmanager
@@ -43,10 +51,11 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     path, target = out / MANIFEST, out / f"{weights_id}.safetensors"
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", weights_id):
         raise TrainingError(
-            f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots and dashes"
+            f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots, dashes and "
+            "underscores"
         )
     manifest = read_manifest(out) if path.exists() else {}
-    if weights_id in manifest or target.exists():
+    if weights_id in manifest or weights_id in installed() or target.exists():
         raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from torch import Tensor
 from lic.codec.output import write_file
 from lic.codec.weights import load_network, weights_file
 from lic.models import PRESETS, CodecModel, UnknownModelError, create_model
-from lic.training.checkpoint import CHECKPOINT, TrainingState
+from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig, override, read_values
 from lic.training.data import CropDataset, split, summary, validation_crops
 from lic.training.errors import SettingsError, TrainingError
@@ -83,28 +83,26 @@ def start(
     if not config.folders:
         raise SettingsError("there is no folder to train on")
     device = _device(device_name)
-    name, model = _network(config)
+    name, model = _network(config, out, resume)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
-    if "RANK" in os.environ:  # torchrun's
+    if dist.is_torchelastic_launched():
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         leads = not dist.is_initialized() or dist.get_rank() == 0
         console = Console(stderr=True, quiet=not leads)
-        if leads:
-            write_file(out / CONFIG, config.to_toml().encode())
         dataset, held_out, paths = _pictures(config, device, console)
         trainer = Trainer(name, model, config, dataset, held_out, out, device)
         if resume:
             trainer.resume()
+        if leads:
+            write_file(out / CONFIG, config.to_toml().encode("utf-8", "surrogateescape"))
         world = dist.get_world_size() if dist.is_initialized() else 1
         with (
             _stopped_by_signals(trainer),
-            Monitor(
-                out, held_out, config.batch * world, console, leads, trainer.progress.step
-            ) as monitor,
+            Monitor(out, held_out, world, console, leads, trainer.progress) as monitor,
         ):
             trainer.run(monitor)
     finally:
@@ -113,8 +111,11 @@ def start(
     return Finished(trainer.progress, paths) if leads else None
 
 
-def _network(config: TrainingConfig) -> tuple[str, CodecModel]:
-    """A new network of the preset, or that of the weights to start from."""
+def _network(config: TrainingConfig, out: Path, resume: bool) -> tuple[str, CodecModel]:
+    """A new network of the preset, or that of the weights to start from, or to go on with."""
+    if config.init and resume:  # those weights may be gone by now
+        state = load_checkpoint(out, torch.device("cpu"))
+        return state["model_name"], create_model(state["model_name"], state["model_config"])
     if config.init:
         return load_network(weights_file(config.init))
     preset = PRESETS[config.preset]

@@ -41,7 +41,12 @@ def test_the_saved_file_explains_every_setting() -> None:
         ({"batch": 1.5}, "batch must be a whole number"),
         ({"batch": True}, "batch must be a whole number"),
         ({"linear_start": 1}, "linear_start must be true or false"),
-        ({"folders": "here"}, "folders must be a list of texts"),
+        ({"folders": "here"}, "folders must be a list, of texts"),
+        ({"folders": [1]}, "folders must be a list, of texts"),
+        ({"model": {"latents": 130}}, "multiple of 4"),
+        ({"model": {"width": 48}}, "up to 4 width"),
+        ({"model": {"components": 5}}, "components must be 1 to 4"),
+        ({"model": {"context_steps": 3}}, "context_steps must be"),
         ({"model": 3}, "model must be a table"),
         ({"batch": 0}, "batch must lie between"),
         ({"learning_rate": float("nan")}, "learning_rate must lie between"),
@@ -71,6 +76,18 @@ def test_assignments_are_toml_or_else_text() -> None:
     for bad in ("batch", "=4", ""):
         with pytest.raises(SettingsError, match="key=value"):
             override({}, [bad])
+    with pytest.raises(SettingsError, match="model must be a table"):
+        override({"model": 3}, ["model.width=8"])
+
+
+def test_sizes_that_are_lists_can_be_set() -> None:
+    values = override({"steps": 1, "preset": "mlicv2-s"}, ["model.widths=[12, 32, 64]"])
+    config = TrainingConfig.from_values(values)
+    assert config.model == {"widths": (12, 32, 64)}
+    again = tomllib.loads(config.to_toml())
+    assert TrainingConfig.from_values(again) == config
+    with pytest.raises(SettingsError, match="a list, of texts or of whole numbers"):
+        TrainingConfig.from_values(override(values, ["model.widths=['a', 'b', 'c']"]))
 
 
 def test_a_file_that_is_no_toml_is_a_named_error(tmp_path: Path) -> None:

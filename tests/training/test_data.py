@@ -31,10 +31,17 @@ def test_broken_small_and_cmyk_pictures_are_skipped_with_a_reason(tmp_path: Path
     whole = write(tmp_path, "cut.png", 200).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     Image.new("CMYK", (64, 64)).save(tmp_path / "cmyk.jpg")
+    Image.new("RGBA", (64, 64)).save(tmp_path / "clear.png")
     made = dataset(tmp_path)
     assert len(made) == 1
     reasons = {path.name: reason for path, reason in made.skipped.items()}
-    assert set(reasons) == {"small.png", "broken.png", "cut.png", "cmyk.jpg"}
+    assert set(reasons) == {
+        "small.png",
+        "broken.png",
+        "cut.png",
+        "cmyk.jpg",
+        "clear.png",
+    }
     assert "CMYK" in reasons["cmyk.jpg"]
     assert "fewer than 64 pixels" in reasons["small.png"]
     assert all(path in reason for path, reason in reasons.items())
@@ -66,10 +73,15 @@ def test_large_pictures_share_the_pixel_budget_and_small_ones_stay_whole(tmp_pat
     assert torch.equal(made.pixels, values.to(torch.uint8)[:, None].expand(-1, 3))
 
 
-def test_memory_stays_within_the_budget_for_any_number_of_pictures(tmp_path: Path) -> None:
+def test_memory_stays_within_the_budget_for_any_number_and_shape_of_pictures(
+    tmp_path: Path,
+) -> None:
     for i in range(5):
-        write(tmp_path, f"{i}.png", 64, 80)
-    assert len(dataset(tmp_path, max_pixels=2 * 64 * 64)) == 2
+        write(tmp_path, f"{i}.png", 64 + i, 1000)
+    made = dataset(tmp_path, max_pixels=2 * 64 * 64)
+    assert len(made) == 2
+    assert len(made.pixels) <= 2 * 64 * 64
+    assert sum("beyond the memory" in reason for reason in made.skipped.values()) == 3
 
 
 def test_a_turned_photograph_is_kept_upright(tmp_path: Path) -> None:

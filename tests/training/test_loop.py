@@ -104,6 +104,19 @@ def test_an_interrupted_run_resumes_bit_for_bit(tmp_path: Path) -> None:
         assert one["progress"][key] == other["progress"][key]
 
 
+def test_the_average_ends_with_the_last_step(tmp_path: Path) -> None:
+    subject = make_trainer(tmp_path, steps=7, ema=0)
+    run(subject)
+    assert same(subject.averaged.state_dict(), subject.model.state_dict())
+
+
+def test_a_new_weight_decay_counts_in_a_resumed_run(tmp_path: Path) -> None:
+    run(make_trainer(tmp_path, steps=1))
+    subject = make_trainer(tmp_path, steps=2, weight_decay=0.5)
+    subject.resume()
+    assert [group["weight_decay"] for group in subject.optimizer.param_groups] == [0.5, 0.0]
+
+
 def test_another_seed_goes_another_way(tmp_path: Path) -> None:
     losses = [run(make_trainer(tmp_path, seed=seed)).losses for seed in (0, 0, 1)]
     assert losses[0] == losses[1]

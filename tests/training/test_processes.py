@@ -57,6 +57,17 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path: Path) -> None
     assert losses[0][-1] == pytest.approx(losses[1][-1], rel=0.15)
 
 
+def test_a_network_with_a_second_stage_trains_by_two_processes(
+    tmp_path: Path, folder: Path
+) -> None:
+    out = tmp_path / "run"
+    words = ["train", folder, "--preset", "mlicv2-tiny", "--out", out, "--set", "batch=1"]
+    options = ["--set", "crop=64", "--set", "final_fraction=0", "--steps", 3, "--processes", 2]
+    command = [sys.executable, "-m", "lic.cli", *words, *options]
+    subprocess.run(list(map(str, command)), check=True, timeout=300)
+    assert load_checkpoint(out, CPU)["progress"]["step"] == 3
+
+
 def test_the_command_line_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:
     words = ["train", folder, "--preset", "tiny", "--out", tmp_path / "run", "--set", "batch=1"]
     command = [sys.executable, "-m", "lic.cli", *words, "--steps", 3, "--processes", 2]

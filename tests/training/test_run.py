@@ -85,10 +85,10 @@ def test_a_resumed_run_has_its_own_settings_and_a_budget_of_either_kind(
 
 def test_assignments_come_before_options_and_those_before_the_file(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
-    path.write_text('steps = 9\nbatch = 3\nloss = "yuv"\n[model]\nwidth = 8\n')
+    path.write_text('steps = 9\nbatch = 3\nloss = "yuv"\n[model]\nwidth = 96\n')
     config = gather_settings(tmp_path, path, {"steps": 4}, ["batch=5"], resume=False)
     assert (config.steps, config.batch, config.loss) == (4, 5, "yuv")
-    assert config.model == {"width": 8}
+    assert config.model == {"width": 96}
 
 
 def test_bad_words_for_a_run_are_named_errors_before_it_begins(
@@ -100,7 +100,8 @@ def test_bad_words_for_a_run_are_named_errors_before_it_begins(
         ("run", "folders=[]", "no folder to train on"),
         ("run", "folders=['/nowhere']", "no folder /nowhere"),
         ("run", "val=/nowhere", "no folder /nowhere"),
-        ("run", "model.width=-3", "no network of these sizes"),
+        ("run", "model.width=0", "no network of these sizes"),
+        ("run", "model.hyper=-3", "no network of these sizes"),
     ):
         with pytest.raises(TrainingError, match=message):
             train(tmp_path / out, folder, word)
@@ -114,10 +115,33 @@ def test_weights_are_fine_tuned_from_where_they_are(
 ) -> None:
     first = load_weights(Path(tiny_path), "tiny").runtime.model.state_dict()
     out = tmp_path / "run"
-    finished = train(out, folder, f"init={tiny_path}", "learning_rate=1e-9", "preset=small")
-    state = load_checkpoint(out, CPU)
-    assert finished.state.step == 2
-    assert all(torch.allclose(state["ema"][name], first[name], atol=1e-6) for name in first)
+    train(out, folder, f"init={tiny_path}", "learning_rate=1e-6", steps=8)
+    state = load_checkpoint(out, CPU)["ema"]
+    assert all(torch.allclose(state[name], first[name], atol=1e-4) for name in first)
+    assert not all(torch.equal(state[name], first[name]) for name in first)
+
+
+def test_a_resumed_fine_tuning_does_not_need_the_weights_it_began_with(
+    tmp_path: Path, folder: Path, tiny_path: str
+) -> None:
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(Path(tiny_path).read_bytes())
+    out = tmp_path / "run"
+    train(out, folder, f"init={weights}")
+    weights.unlink()
+    more = start(gather_settings(out, None, {"steps": 3}, [], resume=True), out, "cpu", resume=True)
+    assert more is not None
+    assert more.state.step == 3
+
+
+def test_a_resume_that_fails_leaves_the_settings_as_they_were(tmp_path: Path, folder: Path) -> None:
+    out = tmp_path / "run"
+    train(out, folder)
+    before = (out / CONFIG).read_text()
+    wrong = gather_settings(out, None, {"steps": 3}, ["model.width=16"], resume=True)
+    with pytest.raises(TrainingError, match="another network"):
+        start(wrong, out, "cpu", resume=True)
+    assert (out / CONFIG).read_text() == before
 
 
 def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path, folder: Path) -> None:
