@@ -95,10 +95,10 @@ def _rates(weights: Weights, pictures: Sequence[Pixels]) -> list[str]:
             curve["psnr"].append(statistics.fmean(distances))
         curves[peer.name] = curve
     published = {f"{name} (Kodak)": curve for name, curve in anchors.kodak().items()}
-    against = {**{k: v for k, v in curves.items() if k != _NAME}, **published}
     rates = {
         name: bd_rate(curve["bpp"], curve["psnr"], mine["bpp"], mine["psnr"])
-        for name, curve in against.items()
+        for name, curve in curves.items()
+        if name != _NAME
     }
     return [
         "<h2>Rate and distortion</h2>",

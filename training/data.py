@@ -182,17 +182,17 @@ class CropDataset:
         chosen = self.places[torch.multinomial(self._areas, size, replacement=True)]
         free = chosen[:, 1:] - source + 1
         corner = (torch.rand(size, 2, dtype=torch.float64) * free).long()
-        flips = torch.randint(2, (3, size, 1, 1), dtype=torch.bool)
-        start, width, corner, flips = (
-            part.to(self.device) for part in (chosen[:, 0], chosen[:, 2], corner, flips)
-        )
+        drawn = torch.cat((chosen[:, ::2], corner, torch.randint(2, (size, 3))), dim=1)
+        # In one transfer, each (size, 1, 1): what the pixels' places follow from.
+        parts = drawn.to(self.device)[:, :, None, None].unbind(1)
+        start, width, top, left, upside_down, mirrored, transposed = parts
         i = torch.arange(source, device=self.device)[None, :, None]
         j = i.transpose(1, 2)
-        rows = torch.where(flips[2], j, i)
-        columns = torch.where(flips[2], i, j)
-        rows = torch.where(flips[0], source - 1 - rows, rows) + corner[:, 0, None, None]
-        columns = torch.where(flips[1], source - 1 - columns, columns) + corner[:, 1, None, None]
-        index = start[:, None, None] + rows * width[:, None, None] + columns
+        rows = torch.where(transposed > 0, j, i)
+        columns = torch.where(transposed > 0, i, j)
+        rows = torch.where(upside_down > 0, source - 1 - rows, rows) + top
+        columns = torch.where(mirrored > 0, source - 1 - columns, columns) + left
+        index = start + rows * width + columns
         crops = self.pixels[index].permute(0, 3, 1, 2).float() / 255
         if source != side:
             crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True)
