@@ -122,7 +122,7 @@ class Trainer:
         if dist.is_initialized():  # all begin as the first process does
             index = [device.index] if device.type == "cuda" else None
             self.network = DistributedDataParallel(
-                model, device_ids=index, gradient_as_bucket_view=True, broadcast_buffers=False
+                model, device_ids=index, gradient_as_bucket_view=True
             )
             self.averaged.load_state_dict(model.state_dict())
         trained = [p for p in model.parameters() if p.requires_grad]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ def start(
     except OSError as error:
         raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
     if dist.is_torchelastic_launched():
+        # It is about 1x1 kernels in channels-last order, which is any order.
+        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         leads = not dist.is_initialized() or dist.get_rank() == 0
