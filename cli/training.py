@@ -50,8 +50,8 @@ def train(
 
     Ctrl-C writes a checkpoint first, and --resume goes on from there. On a CPU, a process for each
     core is fastest; with GPUs, one for each of them. Several machines are used by torchrun:
-    torchrun --nnodes 2 ... -m lic.cli train ...  (Where there are several
-    processes, the exit code is torchrun's.)
+    torchrun --nnodes 2 ... -m lic.cli train ...  (Where there are several processes, the exit code
+    is torchrun's.)
     """
     from torch.distributed import is_torchelastic_launched
 

@@ -9,6 +9,7 @@ loop, `EntropyPath.forward`; they differ in what they do with a step's mixture, 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ Quantiser = Callable[[int, Mixture], Tensor]
 """A step and its mixture to the step's latents as the decoder has them, in quantization steps."""
 
 
-class EntropyPath(nn.Module):
+class EntropyPath(nn.Module, ABC):
     """Base of the families' entropy paths.
 
     Shapes: z (B, Z, h/4, w/4), latents (B, M, h, w), a step's latents (B, m, h', w') with
@@ -33,25 +34,25 @@ class EntropyPath(nn.Module):
     latent_gain: QualityGain
     """Latents in their own units, times this, are in quantization steps."""
 
+    @abstractmethod
     def features(self, z: Tensor, quality: Tensor) -> Any:
         """What all steps see of decoded z at qualities (B,); the family knows its type."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mixture(self, step: int, features: Any, decoded: Tensor, log_gain: Tensor) -> Mixture:
         """The mixture of a step's latents.
 
         ``decoded`` (B, M, h, w) is in the latents' own units, zero where not yet decoded. Steps
         must be asked for in order: ``features`` may hold what an earlier one computed.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def gather(self, y: Tensor, step: int) -> Tensor:
         """The latents of one step: (B, M, h, w) to (B, m, h', w')."""
-        raise NotImplementedError
 
+    @abstractmethod
     def scatter(self, values: Tensor, step: int) -> Tensor:
         """The inverse of `gather`: (B, m, h', w') to (B, M, h, w), zero elsewhere."""
-        raise NotImplementedError
 
     def refinement(self, step: int, features: Any, decoded: Tensor) -> Tensor | None:
         """What to add to the latents of the step just decoded, (B, m, h', w').
