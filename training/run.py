@@ -108,6 +108,8 @@ def start(
             Monitor(out, held_out, world, console, leads, trainer.progress) as monitor,
         ):
             trainer.run(monitor)
+        if dist.is_initialized():
+            dist.barrier()  # gloo aborts a process whose peer has left already
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

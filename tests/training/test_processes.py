@@ -37,6 +37,7 @@ flat = torch.cat([p.detach().flatten() for p in subject.model.parameters()])
 both = [torch.empty_like(flat) for _ in range(2)]
 dist.all_gather(both, flat)
 assert torch.equal(*both), "the processes' networks differ"
+dist.barrier()  # gloo aborts a process whose peer has left already
 dist.destroy_process_group()
 """
 
