@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from lic.training.validation import validate
 QUALITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 # The preset `small` at half its widths: a training fits into minutes.
-BASE = (
+SMALL = (
     "model.width=64",
     "model.latents=128",
     "model.hyper=48",
@@ -43,7 +44,7 @@ BASE = (
     "warmup=200",
     "final_fraction=0",
 )
-VARIANTS: dict[str, tuple[str, ...]] = {
+RECIPE: dict[str, tuple[str, ...]] = {
     "base": (),
     "another seed": ("seed=1",),
     "rate 1.5e-3": ("learning_rate=1.5e-3",),
@@ -70,6 +71,52 @@ VARIANTS: dict[str, tuple[str, ...]] = {
     "no weight decay": ("weight_decay=0",),
     "float32": ("bf16=false",),
 }
+
+MLIC = (
+    "preset=mlicv2-s",
+    "batch=4",
+    "learning_rate=2e-3",
+    "warmup=150",
+    "ema=0.99",
+    "final_fraction=0",
+    "second_stage=0",
+)
+ABLATION: dict[str, tuple[str, ...]] = {
+    "base": (),
+    "rate 4e-3": ("learning_rate=4e-3",),
+    "another seed": ("seed=1",),
+    "the selection's stage in addition": ("steps=1100", "second_stage=0.0909090909"),
+    "K = 1": ("model.components=1",),
+    "no token mixing": ("model.token_mixing=false",),
+    "no channel context": ("model.channel_context=false",),
+    "no local context": ("model.local_context=false",),
+    "no inter-slice context": ("model.inter_slice=false",),
+    "no intra-slice context": ("model.intra_slice=false",),
+    "no hyperprior-guided prediction": ("model.hyperprior_guided=false",),
+    "no channel reweighting": ("model.reweighting=false",),
+    "no rotary positions": ("model.rotary=false",),
+    "no latent residual prediction": ("model.residual_prediction=false",),
+    "no context at all": (
+        "model.channel_context=false",
+        "model.local_context=false",
+        "model.inter_slice=false",
+        "model.intra_slice=false",
+        "model.hyperprior_guided=false",
+    ),
+    "a third seed": ("seed=2",),
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """Variants of one training."""
+
+    steps: int
+    base: tuple[str, ...]
+    variants: dict[str, tuple[str, ...]]
+
+
+STUDIES = {"recipe": Study(2500, SMALL, RECIPE), "mlic": Study(1000, MLIC, ABLATION)}
 
 
 class _Printer(Observer):
@@ -131,23 +178,24 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 @click.argument("folder", type=click.Path(path_type=Path, exists=True))
 @click.option("--kodak", required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-@click.option("--steps", default=2500, show_default=True)
-@click.option("--only", multiple=True, type=click.Choice(list(VARIANTS)))
-def main(folder: Path, kodak: Path, out: Path, steps: int, only: tuple[str, ...]) -> None:
+@click.option("--study", "name", default="recipe", type=click.Choice(list(STUDIES)))
+@click.option("--only", multiple=True, help="variants to run, if not all")
+def main(folder: Path, kodak: Path, out: Path, name: str, only: tuple[str, ...]) -> None:
     """Run the variants that are missing in OUT, and print the table of those that are there."""
     torch.set_num_threads(1)
     out.mkdir(parents=True, exist_ok=True)
     pictures = validation_crops(list_pictures([kodak]), 768)
     dataset = CropDataset(list_pictures([folder]), 256, 4e8, torch.device("cpu"))
+    study = STUDIES[name]
     results = {}
-    for name, changes in VARIANTS.items():
-        path = out / f"{name.replace('/', ' by ')}.json"
-        if not path.exists() and (not only or name in only):
-            values = override({"steps": steps, "checkpoint_seconds": 1e6}, (*BASE, *changes))
-            config = TrainingConfig.from_values(values)
-            path.write_text(json.dumps(measure(name, config, dataset, pictures, out)))
+    for variant, changes in study.variants.items():
+        path = out / f"{variant.replace('/', ' by ')}.json"
+        if not path.exists() and (not only or variant in only):
+            values = {"steps": study.steps, "checkpoint_seconds": 1e6}
+            config = TrainingConfig.from_values(override(values, (*study.base, *changes)))
+            path.write_text(json.dumps(measure(variant, config, dataset, pictures, out)))
         if path.exists():
-            results[name] = json.loads(path.read_text())
+            results[variant] = json.loads(path.read_text())
     click.echo(table(results))
 
 

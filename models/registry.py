@@ -69,7 +69,14 @@ PRESETS: dict[str, Preset] = {
     ),
     "mlicv2-s": Preset(
         "mlicv2",
-        {"widths": (12, 32, 64), "latents": 80, "slices": 4, "hyper": 32, "components": 3},
+        {
+            "widths": (16, 32, 96),
+            "latents": 192,
+            "slices": 4,
+            "hyper": 32,
+            "components": 3,
+            "head_width": 0.25,
+        },
         "MLICv2 that trains on a CPU",
     ),
     "mlicv2-tiny": Preset(

@@ -39,10 +39,16 @@ class TrainingState:
     bpp: float = math.nan
     psnr: float = math.nan
     loss: float = math.nan
+    second_loss: float = math.nan
+    """Of the second stage; the three before are of the first."""
     norm: float = math.inf
     """Running mean of the gradient's norm, by which an exploding step is told."""
+    stage: int = 1
+    """1 or, in a network that has one, the second stage of training."""
+    stage_start: int = 0
+    """The step after which the stage began."""
     history: list[list[float]] = field(default_factory=list)
-    """Rows of step, seconds, loss, bpp, PSNR, learning rate, over the training."""
+    """Rows of step, seconds, loss, bpp, PSNR, learning rate, over the first stage."""
     validations: list[list[float]] = field(default_factory=list)
     """Rows of step, quality (0 to 1), bpp, PSNR on the held-out pictures."""
 

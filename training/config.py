@@ -41,6 +41,7 @@ class TrainingConfig:
     crop: int = _setting(128, "side of the crops in pixels")
     final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
     final_fraction: float = _setting(0.2, "part of the budget that sees those")
+    second_stage: float = _setting(0.05, "part of the budget for it, if the network has one")
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
@@ -135,6 +136,7 @@ _RANGES = {
     "crop": (64, 4096),
     "final_crop": (64, 4096),
     "final_fraction": (0, 1),
+    "second_stage": (0, 0.9),
     "rescale": (0, 1),
     "yuv_weight": (0, 1),
     "learning_rate": (1e-9, 1),

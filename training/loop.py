@@ -7,6 +7,9 @@ Everything random in a step follows from the seed, the process and the step's nu
 which was interrupted and resumed goes the way it would have gone: with a budget in steps, on the
 CPU, bit for bit. Several processes (torchrun) each take their own crops; DistributedDataParallel
 averages their gradients.
+
+A network with a second stage (`CodecModel.second_stage_loss`) learns it in the last part of the
+budget, from the averaged weights of the first, with a learning rate that falls once more.
 """
 
 from __future__ import annotations
@@ -52,12 +55,26 @@ class Observer:
         """After a validation; ``model`` has the averaged weights, in evaluation mode."""
 
 
+class _SecondStage(nn.Module):
+    """The loss of a model's second stage as a forward pass, which DistributedDataParallel wraps."""
+
+    def __init__(self, model: CodecModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
+        loss = self.model.second_stage_loss(x, quality)
+        assert loss is not None  # this model has a second stage
+        return loss
+
+
 @dataclass
 class _Step:
     """What a step gave, averaged over the processes."""
 
     loss: float
     bpp: float
+    """Not a number in the second stage, as the squared error."""
     mse: float
     norm: float
     fraction: float
@@ -107,8 +124,6 @@ class Trainer:
         """Set from outside (a signal) to end the run after the step at hand."""
         self.progress = TrainingState()
         self.distortion = distortion(config)
-        for parameter in model.second_stage_parameters():
-            parameter.requires_grad_(False)  # `forward` does not use them in training
         self._seed_step()
         if config.linear_start and not config.init:
             crops = dataset.batch(256, 64)
@@ -118,13 +133,27 @@ class Trainer:
         self.averaged = copy.deepcopy(model).eval()
         if config.compile:
             model.compile(mode=config.compile, dynamic=False)
-        self.network: nn.Module = model
-        if dist.is_initialized():  # all begin as the first process does
-            index = [device.index] if device.type == "cuda" else None
+        self._begin(1)
+        self.averaged.load_state_dict(model.state_dict())  # all begin as the first process does
+        # The tensors are updated in place: the lists stay good.
+        self._weights = list(model.state_dict().values())
+        self._averages = list(self.averaged.state_dict().values())
+
+    def _begin(self, stage: int) -> None:
+        """Set up a stage: what it trains, the pass that the processes share, its optimizer."""
+        config, model = self.config, self.model
+        second = {id(parameter) for parameter in model.second_stage_parameters()}
+        for parameter in model.parameters():
+            parameter.grad = None
+            parameter.requires_grad_((id(parameter) in second) == (stage == 2))
+        self.first_part = 1 - config.second_stage if second else 1.0
+        self.network: nn.Module = _SecondStage(model) if stage == 2 else model
+        if dist.is_initialized():
+            index = [self.device.index] if self.device.type == "cuda" else None
             self.network = DistributedDataParallel(
-                model, device_ids=index, gradient_as_bucket_view=True
+                self.network, device_ids=index, gradient_as_bucket_view=True
             )
-            self.averaged.load_state_dict(model.state_dict())
+        self.network.train()
         trained = [p for p in model.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(
             [
@@ -138,9 +167,6 @@ class Trainer:
             betas=(0.9, 0.98),
             fused=True,
         )
-        # The tensors are updated in place: the lists stay good.
-        self._weights = list(model.state_dict().values())
-        self._averages = list(self.averaged.state_dict().values())
 
     def _seed_step(self) -> None:
         """Draw what no other process and no other step draws."""
@@ -158,12 +184,13 @@ class Trainer:
         state = load_checkpoint(self.out, self.device)
         if state["model_config"] != full_config(self.model):
             raise TrainingError(f"the run in {self.out} is of another network")
-        decays = [group["weight_decay"] for group in self.optimizer.param_groups]
         try:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["ema"])
-            self.optimizer.load_state_dict(state["optimizer"])
             self.progress = TrainingState(**state["progress"])
+            self._begin(self.progress.stage)
+            decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+            self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise TrainingError(f"the checkpoint in {self.out} does not fit: {error}") from error
         for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
@@ -201,12 +228,14 @@ class Trainer:
             If ``stopping`` was set; the checkpoint is of the last step.
         """
         config, progress = self.config, self.progress
-        self.network.train()
         leads = self.rank == 0
         last = saved = time.monotonic()
         bad = 0
         fraction = told = self.spent()
         while fraction < 1:
+            if progress.stage == 1 and fraction >= self.first_part:
+                self._begin_second_stage()
+                bad = 0
             step = self._step(fraction)
             good = self._update(step, fraction)
             now = time.monotonic()
@@ -235,12 +264,26 @@ class Trainer:
         if leads:
             self.save()
 
+    def _begin_second_stage(self) -> None:
+        """Go on with the averaged weights, which are those that count."""
+        progress = self.progress
+        self._average(progress.step % _AVERAGED_STEPS)
+        self.model.load_state_dict(self.averaged.state_dict())
+        progress.stage, progress.stage_start, progress.norm = 2, progress.step, math.inf
+        self._begin(2)
+
+    def _stage_fraction(self, fraction: float) -> float:
+        """How much of the stage's part of the budget is spent."""
+        if self.progress.stage == 1:
+            return fraction / self.first_part
+        return (fraction - self.first_part) / (1 - self.first_part)
+
     def _step(self, fraction: float) -> _Step:
         """Forward and backward pass of one batch; gradients are averaged and clipped."""
         config = self.config
         self._seed_step()
         batch, side = config.batch, config.crop
-        if fraction >= 1 - config.final_fraction:
+        if self._stage_fraction(fraction) >= 1 - config.final_fraction:
             side = config.final_crop
             batch = max(1, round(config.batch * (config.crop / side) ** 2))
         draws = torch.rand(2).tolist()
@@ -250,8 +293,11 @@ class Trainer:
         bf16 = config.bf16 and _has_bf16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             out = self.network(x, quality)
-        trade_off = self.model.lambda_at(quality)
-        loss, *measured = rate_distortion_loss(out, x, trade_off, self.distortion)
+        if self.progress.stage == 1:
+            trade_off = self.model.lambda_at(quality)
+            loss, *measured = rate_distortion_loss(out, x, trade_off, self.distortion)
+        else:
+            loss, measured = out, [out.new_tensor(math.nan)] * 2
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
@@ -269,7 +315,7 @@ class Trainer:
         """Apply the gradients; False if the step is skipped: not finite, or exploded."""
         config, progress = self.config, self.progress
         progress.step += 1
-        settled = progress.step > config.warmup
+        settled = progress.step - progress.stage_start > config.warmup
         if not math.isfinite(step.norm) or (settled and step.norm > 20 * progress.norm):
             progress.skipped += 1
             progress.norm *= 1.05  # a lasting change of scale must not lock the training out
@@ -280,7 +326,10 @@ class Trainer:
         self.optimizer.step()
         if progress.step % _AVERAGED_STEPS == 0:
             self._average(_AVERAGED_STEPS)
-        smooth = 0.98 if progress.step > 100 else 0.9
+        smooth = 0.98 if progress.step - progress.stage_start > 100 else 0.9
+        if progress.stage == 2:
+            progress.second_loss = _mean(progress.second_loss, step.loss, smooth)
+            return True
         progress.loss = _mean(progress.loss, step.loss, smooth)
         progress.bpp = _mean(progress.bpp, step.bpp, smooth)
         psnr = 10 * math.log10(255**2 / max(step.mse, 1e-4))
@@ -290,21 +339,23 @@ class Trainer:
     def _average(self, steps: int) -> None:
         """Take the weights into their average, on behalf of so many steps."""
         if steps:
-            decay = min(self.config.ema, self.progress.step / (self.progress.step + 10)) ** steps
+            taken = self.progress.step - self.progress.stage_start
+            decay = min(self.config.ema, taken / (taken + 10)) ** steps
             torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
 
     def _learning_rate(self, fraction: float) -> float:
-        falling = 1 - fraction
-        if self.config.schedule == "cosine":
-            falling = (1 + math.cos(math.pi * fraction)) / 2
-        rising = min(self.progress.step / self.config.warmup, 1.0)
+        spent = self._stage_fraction(fraction)
+        falling = (
+            (1 + math.cos(math.pi * spent)) / 2 if self.config.schedule == "cosine" else 1 - spent
+        )
+        rising = min((self.progress.step - self.progress.stage_start) / self.config.warmup, 1.0)
         return self.config.learning_rate * rising * falling
 
     def _tell(self, observer: Observer, before: float, fraction: float) -> None:
         """Tell the observer of a step, from ``before`` to ``fraction`` of the budget."""
         progress = self.progress
         observer.on_step(progress, fraction)
-        if _passes(before, fraction, _HISTORY_ROWS):
+        if progress.stage == 1 and _passes(before, fraction, _HISTORY_ROWS):
             rate = self._learning_rate(fraction)
             means = (progress.loss, progress.bpp, progress.psnr)
             row = [float(progress.step), progress.seconds, *means, rate]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from lic.training.data import CropDataset, split, summary, validation_crops
 from lic.training.errors import SettingsError, TrainingError
 from lic.training.loop import Trainer
 from lic.training.monitor import Monitor
+from lic.training.processes import leads, process_group
 from lic.training.validation import SIDE
 
 
@@ -89,31 +89,33 @@ def start(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
-    if dist.is_torchelastic_launched():
-        # It is about 1x1 kernels in channels-last order, which is any order.
-        warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        leads = not dist.is_initialized() or dist.get_rank() == 0
-        console = Console(stderr=True, quiet=not leads)
-        dataset, held_out, paths = _pictures(config, device, console)
-        trainer = Trainer(name, model, config, dataset, held_out, out, device)
-        if resume:
-            trainer.resume()
-        if leads:
-            write_file(out / CONFIG, config.to_toml().encode("utf-8", "surrogateescape"))
-        world = dist.get_world_size() if dist.is_initialized() else 1
-        with (
-            _stopped_by_signals(trainer),
-            Monitor(out, held_out, world, console, leads, trainer.progress) as monitor,
-        ):
-            trainer.run(monitor)
-        if dist.is_initialized():
-            dist.barrier()  # gloo aborts a process whose peer has left already
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-    return Finished(trainer.progress, paths) if leads else None
+    with process_group(device):
+        return _train(config, name, model, device, out, resume)
+
+
+def _train(
+    config: TrainingConfig,
+    name: str,
+    model: CodecModel,
+    device: torch.device,
+    out: Path,
+    resume: bool,
+) -> Finished | None:
+    """Train the network as one of the processes; all but the first return None."""
+    console = Console(stderr=True, quiet=not leads())
+    dataset, held_out, paths = _pictures(config, device, console)
+    trainer = Trainer(name, model, config, dataset, held_out, out, device)
+    if resume:
+        trainer.resume()
+    if leads():
+        write_file(out / CONFIG, config.to_toml().encode("utf-8", "surrogateescape"))
+    world = dist.get_world_size() if dist.is_initialized() else 1
+    with (
+        _stopped_by_signals(trainer),
+        Monitor(out, held_out, world, console, leads(), trainer.progress) as monitor,
+    ):
+        trainer.run(monitor)
+    return Finished(trainer.progress, paths) if leads() else None
 
 
 def _network(config: TrainingConfig, out: Path, resume: bool) -> tuple[str, CodecModel]:

@@ -30,6 +30,9 @@ class MlicConfig:
     expansion: float = 0.75
     """Width of the gates in token mixing, in units of the block's; the default is the one whose
     count of operations is the paper's."""
+    head_width: float = 1.0
+    """Widths inside the parameter heads and the latent residual prediction, the path's largest
+    parts, in units of the paper's."""
     token_mixing: bool = True
     """STM blocks in the transforms; else MLIC++'s residual blocks."""
     channel_context: bool = True

@@ -78,11 +78,13 @@ class SlicePath(EntropyPath):
         )
         outputs = outputs_per_latent(config.components)
         self.heads = nn.ModuleList(
-            ParameterHead(hyperprior + self._context_channels(step), size, outputs)
+            ParameterHead(
+                hyperprior + self._context_channels(step), size, outputs, config.head_width
+            )
             for step in range(self.step_count)
         )
         self.residual_prediction = nn.ModuleList(
-            ResidualPrediction(config.latents + (step // 2 + 1) * size, size)
+            ResidualPrediction(config.latents + (step // 2 + 1) * size, size, config.head_width)
             for step in range(self.step_count)
             if config.residual_prediction
         )

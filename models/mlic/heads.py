@@ -1,6 +1,7 @@
 """What turns contexts into parameters, refines decoded latents, and selects what to code.
 
-S is the number of a slice's channels; widths are MLIC++'s (arXiv 2307.15421) in units of S = 32.
+S is the number of a slice's channels; widths are MLIC++'s (arXiv 2307.15421) in units of S = 32,
+times ``width``.
 """
 
 from __future__ import annotations
@@ -22,18 +23,19 @@ class ParameterHead(nn.Module):
     mixture has more of them (`lic.models.mixture.outputs_per_latent`).
     """
 
-    def __init__(self, contexts: int, size: int, outputs: int) -> None:
+    def __init__(self, contexts: int, size: int, outputs: int, width: float) -> None:
         super().__init__()
         self.outputs = outputs
+        first, second, third = (round(width * times * size) for times in (10, 8, 4))
         self.body = nn.Sequential(
-            conv1x1(contexts, 10 * size),
+            conv1x1(contexts, first),
             nn.GELU(),
-            conv1x1(10 * size, 8 * size),
+            conv1x1(first, second),
             nn.GELU(),
-            conv1x1(8 * size, 4 * size),
+            conv1x1(second, third),
             nn.GELU(),
         )
-        self.last = conv1x1(4 * size, outputs * size)
+        self.last = conv1x1(third, outputs * size)
 
     def forward(self, contexts: Tensor) -> Tensor:
         """Raw parameters, as `lic.models.mixture.Mixture.from_raw` takes them."""
@@ -48,14 +50,15 @@ class ResidualPrediction(nn.Module):
     (B, S, h, w) in quantization steps. Minnen and Singh 2020 (arXiv 2007.08739), MLIC++'s widths.
     """
 
-    def __init__(self, channels: int, size: int) -> None:
+    def __init__(self, channels: int, size: int, width: float) -> None:
         super().__init__()
+        first, second = (round(width * times * size) for times in (7, 4))
         self.body = nn.Sequential(
-            conv3x3(channels, 7 * size),
+            conv3x3(channels, first),
             nn.GELU(),
-            conv3x3(7 * size, 4 * size),
+            conv3x3(first, second),
             nn.GELU(),
-            zeroed(conv3x3(4 * size, size)),
+            zeroed(conv3x3(second, size)),
         )
 
     def forward(self, known: Tensor) -> Tensor:
