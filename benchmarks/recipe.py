@@ -85,7 +85,7 @@ ABLATION: dict[str, tuple[str, ...]] = {
     "base": (),
     "rate 4e-3": ("learning_rate=4e-3",),
     "another seed": ("seed=1",),
-    "the selection's stage in addition": ("steps=1100", "second_stage=0.0909090909"),
+    "the selection's stage in addition": ("steps=900", "second_stage=0.1111111111"),
     "K = 1": ("model.components=1",),
     "no token mixing": ("model.token_mixing=false",),
     "no channel context": ("model.channel_context=false",),
@@ -116,7 +116,7 @@ class Study:
     variants: dict[str, tuple[str, ...]]
 
 
-STUDIES = {"recipe": Study(2500, SMALL, RECIPE), "mlic": Study(1000, MLIC, ABLATION)}
+STUDIES = {"recipe": Study(2500, SMALL, RECIPE), "mlic": Study(800, MLIC, ABLATION)}
 
 
 class _Printer(Observer):

@@ -71,7 +71,7 @@ PRESETS: dict[str, Preset] = {
         "mlicv2",
         {
             "widths": (16, 32, 96),
-            "latents": 192,
+            "latents": 160,
             "slices": 4,
             "hyper": 32,
             "components": 3,

@@ -154,19 +154,7 @@ class Trainer:
                 self.network, device_ids=index, gradient_as_bucket_view=True
             )
         self.network.train()
-        trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {
-                    "params": [p for p in trained if p.ndim == 4],
-                    "weight_decay": config.weight_decay,
-                },
-                {"params": [p for p in trained if p.ndim != 4], "weight_decay": 0.0},
-            ],
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-            fused=True,
-        )
+        self.optimizer = _optimizer(model, config)
 
     def _seed_step(self) -> None:
         """Draw what no other process and no other step draws."""
@@ -189,12 +177,12 @@ class Trainer:
             self.averaged.load_state_dict(state["ema"])
             self.progress = TrainingState(**state["progress"])
             self._begin(self.progress.stage)
-            decays = [group["weight_decay"] for group in self.optimizer.param_groups]
+            settings = [(g["weight_decay"], g["factor"]) for g in self.optimizer.param_groups]
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
             raise TrainingError(f"the checkpoint in {self.out} does not fit: {error}") from error
-        for group, decay in zip(self.optimizer.param_groups, decays, strict=True):
-            group["weight_decay"] = decay
+        for group, (decay, factor) in zip(self.optimizer.param_groups, settings, strict=True):
+            group["weight_decay"], group["factor"] = decay, factor
 
     def save(self) -> None:
         """Write the checkpoint; raises TrainingError if that is impossible."""
@@ -322,7 +310,7 @@ class Trainer:
             return False
         progress.norm = _mean(progress.norm, step.norm, 0.99)
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate(fraction)
+            group["lr"] = self._learning_rate(fraction) * group["factor"]
         self.optimizer.step()
         if progress.step % _AVERAGED_STEPS == 0:
             self._average(_AVERAGED_STEPS)
@@ -365,6 +353,31 @@ class Trainer:
             points = validate(self.averaged, self.held_out)
             progress.validations += [[progress.step, p.quality, p.bpp, p.psnr] for p in points]
             observer.on_validation(progress.step, points, self.averaged)
+
+
+def _optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW of what is trained, in groups by weight decay and by a factor of the learning rate.
+
+    A dense k x k convolution adds up k^2 times what a 1x1 one does, and AdamW moves all its weights
+    by as much: at the same rate, its output would change by so much more. Its factor is 1 / k^2.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            kernel = parameter.ndim == 4
+            dense = kernel and parameter.shape[1] > 1
+            factor = 1 / parameter[0, 0].numel() if dense else 1.0
+            key = (config.weight_decay if kernel else 0.0, factor)
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {"params": parameters, "weight_decay": decay, "factor": factor}
+            for (decay, factor), parameters in groups.items()
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
 
 
 def _mean(old: float, new: float, smooth: float) -> float:

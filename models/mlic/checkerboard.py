@@ -23,10 +23,12 @@ def gather(plane: Tensor, part: int) -> Tensor:
 
 def scatter(values: Tensor, part: int) -> Tensor:
     """The inverse of `gather`: (..., h, w/2) to (..., h, w), zero at the other pass's positions."""
-    odd_row = torch.arange(values.shape[-2], device=values.device)[:, None] % 2 == 1
-    on_left = odd_row == (part == ANCHORS)
-    left, right = values.where(on_left, 0), values.where(~on_left, 0)
-    return torch.stack((left, right), dim=-1).flatten(-2)
+    rows = []
+    for row in range(2):
+        own = values[..., row::2, :]
+        pair = (own, torch.zeros_like(own))
+        rows.append(torch.stack(pair if row ^ part else pair[::-1], dim=-1))
+    return torch.stack(rows, dim=-3).flatten(-2).flatten(-3, -2)
 
 
 def coordinates(height: int, width: int, like: Tensor) -> Tensor:

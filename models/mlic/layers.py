@@ -18,6 +18,9 @@ from lic.models.layers import lower_bound
 
 _PEDESTAL = 2.0**-36
 _BETA_MIN = 1e-6
+# Of what follows a layer norm: the norm takes signals of some 0.05 to 1, and without it a step of
+# the optimizer would change the picture by more than its error at a high rate.
+_BRANCH_SCALE = 0.1
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:
@@ -141,8 +144,8 @@ class SimpleTokenMixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to the same."""
-        x = x + self.mix(x)
-        out: Tensor = x + self.gate(self.norm(x))
+        x = x + _BRANCH_SCALE * self.mix(x)
+        out: Tensor = x + _BRANCH_SCALE * self.gate(self.norm(x))
         return out
 
 

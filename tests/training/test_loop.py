@@ -143,7 +143,24 @@ def test_a_new_weight_decay_counts_in_a_resumed_run(tmp_path: Path) -> None:
     run(make_trainer(tmp_path, steps=1))
     subject = make_trainer(tmp_path, steps=2, weight_decay=0.5)
     subject.resume()
-    assert [group["weight_decay"] for group in subject.optimizer.param_groups] == [0.5, 0.0]
+    assert {group["weight_decay"] for group in subject.optimizer.param_groups} == {0.5, 0.0}
+
+
+def test_a_dense_convolution_learns_the_slower_the_larger_its_kernel(tmp_path: Path) -> None:
+    subject = make_trainer(tmp_path, preset="mlicv2-tiny")
+    factors = {
+        id(parameter): group["factor"]
+        for group in subject.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    model: Any = subject.model
+    convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+    trained = [m for m in convolutions if m.weight.requires_grad]
+    assert {m.kernel_size[0] for m in trained} == {1, 3, 5}
+    for module in trained:
+        area = 1 if module.groups > 1 else module.kernel_size[0] ** 2
+        assert factors[id(module.weight)] == 1 / area
+        assert module.bias is None or factors[id(module.bias)] == 1
 
 
 def test_another_seed_goes_another_way(tmp_path: Path) -> None:
