@@ -45,7 +45,7 @@ class TrainingConfig:
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
-    learning_rate: float = _setting(5e-3, "the peak of AdamW's")
+    learning_rate: float = _setting(0.0, "the peak of AdamW's; 0: that of the preset")
     schedule: str = _setting("linear", "its fall to zero over the budget: linear or cosine")
     warmup: int = _setting(300, "steps in which it rises")
     weight_decay: float = _setting(1e-4, "of convolutions' weights")
@@ -65,7 +65,12 @@ class TrainingConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check the values; raises SettingsError."""
+        """Check the values, and fill in the preset's; raises SettingsError."""
+        if self.preset not in PRESETS:
+            raise SettingsError(_unknown("preset", self.preset, PRESETS))
+        preset = PRESETS[self.preset]
+        if self.learning_rate == 0:
+            object.__setattr__(self, "learning_rate", preset.learning_rate)
         if (self.minutes > 0) == (self.steps > 0):
             raise SettingsError("one of minutes and steps must be set, and above 0")
         for name, choices in _CHOICES.items():
@@ -83,9 +88,6 @@ class TrainingConfig:
                 raise SettingsError(f"{name} must be a multiple of 64, not {getattr(self, name)}")
         if self.init and self.model:
             raise SettingsError("the weights of init have a network of their own: set no model")
-        if self.preset not in PRESETS:
-            raise SettingsError(_unknown("preset", self.preset, PRESETS))
-        preset = PRESETS[self.preset]
         changes = _checked(self.model, config_defaults(preset.model), "model.")
         object.__setattr__(self, "model", changes)
         try:
