@@ -1,6 +1,6 @@
 """What each choice of a training is worth: many short trainings, one choice changed in each.
 
-    python benchmarks/recipe.py PICTURES --kodak KODAK --out RESULTS [--only NAME ...]
+    python benchmarks/recipe.py PICTURES --kodak KODAK --out RESULTS [--study mlic]
 
 Unless its name says otherwise, a training has the same number of steps of the same number of
 pixels, on one thread. BD-rate is against VTM's curve on Kodak, by the estimated rate. A variant
@@ -22,7 +22,7 @@ import torch
 from lic.codec.picture import list_pictures
 from lic.evaluation import anchors
 from lic.evaluation.metrics import bd_rate
-from lic.models import PRESETS, create_model
+from lic.models import PRESETS, create_preset
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset, validation_crops
@@ -134,10 +134,11 @@ def measure(
     name: str, config: TrainingConfig, dataset: CropDataset, kodak: list[torch.Tensor], out: Path
 ) -> dict[str, Any]:
     """Train by the settings, and measure on Kodak."""
-    preset = PRESETS[config.preset]
     torch.manual_seed(config.seed)
-    model = create_model(preset.model, {**preset.config, **config.model})
-    trainer = Trainer(preset.model, model, config, dataset, [], out / "run", torch.device("cpu"))
+    model = create_preset(config.preset, config.model)
+    trainer = Trainer(
+        PRESETS[config.preset].model, model, config, dataset, [], out / "run", torch.device("cpu")
+    )
     began = time.process_time()
     try:
         trainer.run(_Printer(name))
@@ -183,10 +184,13 @@ def table(results: dict[str, dict[str, Any]]) -> str:
 def main(folder: Path, kodak: Path, out: Path, name: str, only: tuple[str, ...]) -> None:
     """Run the variants that are missing in OUT, and print the table of those that are there."""
     torch.set_num_threads(1)
-    out.mkdir(parents=True, exist_ok=True)
     pictures = validation_crops(list_pictures([kodak]), 768)
     dataset = CropDataset(list_pictures([folder]), 256, 4e8, torch.device("cpu"))
     study = STUDIES[name]
+    out /= name
+    out.mkdir(parents=True, exist_ok=True)
+    for variant in set(only) - set(study.variants):
+        raise click.BadParameter(f"{variant!r} is none of {', '.join(study.variants)}")
     results = {}
     for variant, changes in study.variants.items():
         path = out / f"{variant.replace('/', ' by ')}.json"

@@ -21,7 +21,7 @@ import click
 import torch
 
 from lic.codec.picture import list_pictures
-from lic.models import PRESETS, create_model
+from lic.models import PRESETS, create_preset
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset
@@ -63,12 +63,11 @@ def main(
         torch.set_num_threads(threads)
     values = {"preset": preset, "steps": steps, "final_fraction": 0, "checkpoint_seconds": 1e6}
     config = TrainingConfig.from_values(override(values, assignments))
-    chosen = PRESETS[preset]
-    model = create_model(chosen.model, {**chosen.config, **config.model})
+    model = create_preset(preset, config.model)
     device = torch.device("cpu")
     dataset = CropDataset(list_pictures([folder]), 256, 1e8, device)
     with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(chosen.model, model, config, dataset, [], Path(out), device)
+        trainer = Trainer(PRESETS[preset].model, model, config, dataset, [], Path(out), device)
         profile = cProfile.Profile()
         profile.runcall(trainer.run, _Memory())
     times: dict[str, float] = {}

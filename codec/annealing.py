@@ -64,18 +64,23 @@ class Sight:
     pixels: Tensor
     """The picture there, (1, 3, H, W) in 0..1; it may end before ``seen`` does."""
 
-    def distortion(self, model: CodecModel, tile: Tensor, quality: Tensor) -> Tensor:
+    def distortion(
+        self, model: CodecModel, tile: Tensor, quality: Tensor, rounded: bool = False
+    ) -> Tensor:
         """Squared 8-bit errors, averaged over colours and summed over pixels, of a tile's latents.
 
-        ``tile`` (1, M, h, w) takes the place of the core.
+        ``tile`` (1, M, h, w) takes the place of the core. ``rounded``: with pixels in whole levels,
+        as files decode to.
         """
         latents = self.latents.clone()
         latents[(..., *self.core.slices)] = tile
         x_hat = model.synthesis(latents, quality)
         height, width = self.pixels.shape[2:]
         seen = x_hat[(..., *self.seen.scaled_up(model.latent_stride).slices)]
-        part = seen[..., :height, :width].clamp(0, 1)
-        error: Tensor = (part - self.pixels).square().sum() * (255**2 / 3)
+        part = 255 * seen[..., :height, :width].clamp(0, 1)
+        if rounded:
+            part = part.round()
+        error: Tensor = (part - 255 * self.pixels).square().sum() / 3
         return error
 
 
@@ -164,7 +169,7 @@ def improve(
     """Anneal each of the tiles of a picture (height, width, 3), for so many iterations.
 
     A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
-    real bits and the decoded latents' real error; else the old one is kept.
+    real bits and the decoded 8-bit picture's real error; else the old one is kept.
     """
     model, stride = runtime.model, runtime.stride
     regions = [tile.region.scaled_down(stride) for tile in tiles]
@@ -173,6 +178,7 @@ def improve(
     for region, tile in zip(regions, tiles, strict=True):
         plane[(..., *region.slices)] = tile.decoded
     level = torch.tensor([quality], dtype=torch.float32)
+    trade_off = model.lambda_at(level)
     total, done = iterations * len(tiles), 0
 
     def count() -> None:
@@ -196,7 +202,7 @@ def improve(
         stream, decoded = runtime.code(y, z, quality, skip_below)
         with torch.inference_mode():
             before, after = (
-                8 * len(data) + float(model.lambda_at(level) * sight.distortion(model, it, level))
+                8 * len(data) + float(trade_off * sight.distortion(model, it, level, rounded=True))
                 for data, it in ((tile.stream, tile.decoded), (stream, decoded))
             )
         if after < before:

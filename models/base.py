@@ -86,13 +86,16 @@ class CodecModel(nn.Module):
         """What a second stage of training learns, all else being frozen; by default, nothing."""
         return []
 
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor | None:
-        """What a second stage of training minimises, of pictures and qualities as for `forward`.
+    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor:
+        """What the second stage of training minimises, of pictures and qualities as for `forward`.
 
         It depends on `second_stage_parameters` alone, and `forward` in training on all others.
-        None if there is no second stage.
+        Without a second stage it is zero.
         """
-        return None
+        return x.new_zeros(())
+
+    def reset_second_stage(self) -> None:
+        """Forget what a second stage learned: it suits the weights of its time alone."""
 
     def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """Differentiable pass for training.

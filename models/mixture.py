@@ -24,9 +24,11 @@ _LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
 _LOG_SCALE_STEP = (_LOG_SCALE_MAX - _LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
-# A latent is not coded if its symbol differs from zero with a probability of less than 0.3, the
-# threshold of guided selective compression in MLICv2 (arXiv 2504.19119).
-_SELECTION_LOGIT = math.log(0.3 / 0.7)
+# A latent is not coded if its symbol differs from zero with a probability of less than this. In
+# guided selective compression (MLICv2, arXiv 2504.19119) it is 0.3; but at steps that balance rate
+# and distortion, an error of a step costs as much as 9 bits, and a symbol so unlikely much less
+# (`lic.models.mlic`'s README has the comparison).
+_SELECTION_LOGIT = math.log(0.01 / 0.99)
 
 
 def outputs_per_latent(components: int) -> int:

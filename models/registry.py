@@ -7,7 +7,7 @@ tested and usable by being registered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -94,6 +94,7 @@ PRESETS: dict[str, Preset] = {
             "slices": 2,
             "hyper": 8,
             "components": 3,
+            "head_width": 0.5,
             "levels": 2,
         },
         "for tests",
@@ -146,12 +147,15 @@ def create_model(name: str, config: dict[str, Any]) -> CodecModel:
     return model
 
 
-def create_preset(name: str) -> CodecModel:
-    """A new model by a preset's name; raises UnknownModelError for an unknown one."""
+def create_preset(name: str, changes: Mapping[str, Any] | None = None) -> CodecModel:
+    """A new model by a preset's name, with changes to its configuration.
+
+    Raises UnknownModelError for an unknown name, and as `create_model`.
+    """
     if name not in PRESETS:
         raise UnknownModelError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
     preset = PRESETS[name]
-    return create_model(preset.model, preset.config)
+    return create_model(preset.model, {**preset.config, **(changes or {})})
 
 
 def full_config(model: CodecModel) -> dict[str, Any]:

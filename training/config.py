@@ -20,6 +20,7 @@ from lic.models import PRESETS, check_config, config_defaults
 from lic.training.errors import SettingsError
 
 CONFIG = "config.toml"
+_FINE_TUNING_RATE = 1e-3
 
 
 def _setting(default: Any, help: str) -> Any:
@@ -40,14 +41,14 @@ class TrainingConfig:
     batch: int = _setting(8, "crops a step and process")
     crop: int = _setting(128, "side of the crops in pixels")
     final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
-    final_fraction: float = _setting(0.2, "part of the budget that sees those")
+    final_fraction: float = _setting(0.2, "part of a stage's budget that sees those")
     second_stage: float = _setting(0.05, "part of the budget for it, if the network has one")
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
-    learning_rate: float = _setting(0.0, "the peak of AdamW's; 0: that of the preset")
-    schedule: str = _setting("linear", "its fall to zero over the budget: linear or cosine")
-    warmup: int = _setting(300, "steps in which it rises")
+    learning_rate: float = _setting(0.0, "the peak of AdamW's; 0: the preset's, or 1e-3 with init")
+    schedule: str = _setting("linear", "its fall to zero over a stage's budget: linear or cosine")
+    warmup: int = _setting(300, "steps in which it rises, in the first stage")
     weight_decay: float = _setting(1e-4, "of convolutions' weights")
     clip: float = _setting(1.0, "largest norm of a gradient")
     ema: float = _setting(0.999, "decay of the average of the weights, which is the result")
@@ -70,7 +71,8 @@ class TrainingConfig:
             raise SettingsError(_unknown("preset", self.preset, PRESETS))
         preset = PRESETS[self.preset]
         if self.learning_rate == 0:
-            object.__setattr__(self, "learning_rate", preset.learning_rate)
+            rate = _FINE_TUNING_RATE if self.init else preset.learning_rate
+            object.__setattr__(self, "learning_rate", rate)
         if (self.minutes > 0) == (self.steps > 0):
             raise SettingsError("one of minutes and steps must be set, and above 0")
         for name, choices in _CHOICES.items():

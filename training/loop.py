@@ -33,6 +33,7 @@ from lic.training.config import TrainingConfig
 from lic.training.data import CropDataset
 from lic.training.errors import TrainingError, TrainingInterruptedError
 from lic.training.losses import distortion, rate_distortion_loss
+from lic.training.optimizer import optimizer
 from lic.training.validation import RatePoint, validate
 
 _HISTORY_ROWS = 400
@@ -63,9 +64,7 @@ class _SecondStage(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
-        loss = self.model.second_stage_loss(x, quality)
-        assert loss is not None  # this model has a second stage
-        return loss
+        return self.model.second_stage_loss(x, quality)
 
 
 @dataclass
@@ -128,6 +127,7 @@ class Trainer:
         if config.linear_start and not config.init:
             crops = dataset.batch(256, 64)
             model.initialise((crops * 255).round().to(torch.uint8).cpu())
+        model.reset_second_stage()
         model.to(device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(model).eval()
@@ -154,7 +154,7 @@ class Trainer:
                 self.network, device_ids=index, gradient_as_bucket_view=True
             )
         self.network.train()
-        self.optimizer = _optimizer(model, config)
+        self.optimizer = optimizer(model, config)
 
     def _seed_step(self) -> None:
         """Draw what no other process and no other step draws."""
@@ -176,6 +176,9 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["ema"])
             self.progress = TrainingState(**state["progress"])
+            if self.progress.stage == 2 and self.spent() < self.first_part:
+                self._return_to_first_stage()
+                return
             self._begin(self.progress.stage)
             settings = [(g["weight_decay"], g["factor"]) for g in self.optimizer.param_groups]
             self.optimizer.load_state_dict(state["optimizer"])
@@ -222,7 +225,7 @@ class Trainer:
         fraction = told = self.spent()
         while fraction < 1:
             if progress.stage == 1 and fraction >= self.first_part:
-                self._begin_second_stage()
+                self._begin_second_stage(observer)
                 bad = 0
             step = self._step(fraction)
             good = self._update(step, fraction)
@@ -252,18 +255,29 @@ class Trainer:
         if leads:
             self.save()
 
-    def _begin_second_stage(self) -> None:
+    def _begin_second_stage(self, observer: Observer) -> None:
         """Go on with the averaged weights, which are those that count."""
-        progress = self.progress
-        self._average(progress.step % _AVERAGED_STEPS)
+        self._average(self.progress.step % _AVERAGED_STEPS)
         self.model.load_state_dict(self.averaged.state_dict())
-        progress.stage, progress.stage_start, progress.norm = 2, progress.step, math.inf
-        self._begin(2)
+        if self.rank == 0:
+            self._validate(observer)
+        self._enter(2)
+
+    def _return_to_first_stage(self) -> None:
+        """In a run whose budget was raised after its second stage had begun."""
+        self.model.reset_second_stage()
+        self.averaged.reset_second_stage()
+        self._enter(1)
+
+    def _enter(self, stage: int) -> None:
+        progress = self.progress
+        progress.stage, progress.stage_start, progress.norm = stage, progress.step, math.inf
+        self._begin(stage)
 
     def _stage_fraction(self, fraction: float) -> float:
         """How much of the stage's part of the budget is spent."""
         if self.progress.stage == 1:
-            return fraction / self.first_part
+            return min(fraction / self.first_part, 1.0)
         return (fraction - self.first_part) / (1 - self.first_part)
 
     def _step(self, fraction: float) -> _Step:
@@ -336,7 +350,10 @@ class Trainer:
         falling = (
             (1 + math.cos(math.pi * spent)) / 2 if self.config.schedule == "cosine" else 1 - spent
         )
-        rising = min((self.progress.step - self.progress.stage_start) / self.config.warmup, 1.0)
+        rising = 1.0  # the second stage is a short one, of one layer from zero
+        if self.progress.stage == 1:
+            taken = self.progress.step - self.progress.stage_start
+            rising = min(taken / self.config.warmup, 1.0)
         return self.config.learning_rate * rising * falling
 
     def _tell(self, observer: Observer, before: float, fraction: float) -> None:
@@ -349,35 +366,16 @@ class Trainer:
             row = [float(progress.step), progress.seconds, *means, rate]
             progress.history.append(row)
             observer.on_history(row)
-        if self.held_out and _passes(before, fraction, _VALIDATIONS):
+        if _passes(before, fraction, _VALIDATIONS):
+            self._validate(observer)
+
+    def _validate(self, observer: Observer) -> None:
+        """Measure the averaged weights on the pictures held out."""
+        progress = self.progress
+        if self.held_out:
             points = validate(self.averaged, self.held_out)
             progress.validations += [[progress.step, p.quality, p.bpp, p.psnr] for p in points]
             observer.on_validation(progress.step, points, self.averaged)
-
-
-def _optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW of what is trained, in groups by weight decay and by a factor of the learning rate.
-
-    A dense k x k convolution adds up k^2 times what a 1x1 one does, and AdamW moves all its weights
-    by as much: at the same rate, its output would change by so much more. Its factor is 1 / k^2.
-    """
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            kernel = parameter.ndim == 4
-            dense = kernel and parameter.shape[1] > 1
-            factor = 1 / parameter[0, 0].numel() if dense else 1.0
-            key = (config.weight_decay if kernel else 0.0, factor)
-            groups.setdefault(key, []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "weight_decay": decay, "factor": factor}
-            for (decay, factor), parameters in groups.items()
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-        fused=True,
-    )
 
 
 def _mean(old: float, new: float, smooth: float) -> float:

@@ -95,11 +95,10 @@ class Monitor(Observer):
         rate = (state.crops - self._first_crops) * self.processes / elapsed
         done = fraction - first_fraction
         left = elapsed * (1 - fraction) / done if done > 0 else 0.0
-        learned = (
-            f"{state.bpp:.3f} bpp  {state.psnr:.2f} dB  loss {state.loss:.3f}"
-            if state.stage == 1
-            else f"second stage, loss {state.second_loss:.4f}"
-        )
+        learned = f"{state.bpp:.3f} bpp  {state.psnr:.2f} dB  loss {state.loss:.3f}"
+        if state.stage == 2:
+            learned = f"second stage, loss {state.second_loss:.4f}"
+            self._write("add_scalar", "training/second_loss", state.second_loss, state.step)
         text = f"step {state.step}  {learned}  {rate:.1f} images/s  {_clock(left)} left"
         if state.skipped:
             text += f"  {state.skipped} skipped"

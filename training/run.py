@@ -19,11 +19,11 @@ from torch import Tensor
 
 from lic.codec.output import write_file
 from lic.codec.weights import load_network, weights_file
-from lic.models import PRESETS, CodecModel, UnknownModelError, create_model
+from lic.models import PRESETS, CodecModel, UnknownModelError, create_model, create_preset
 from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig, override, read_values
 from lic.training.data import CropDataset, split, summary, validation_crops
-from lic.training.errors import SettingsError, TrainingError
+from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
 from lic.training.loop import Trainer
 from lic.training.monitor import Monitor
 from lic.training.processes import leads, process_group
@@ -89,8 +89,15 @@ def start(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
+    interruption = None
     with process_group(device):
-        return _train(config, name, model, device, out, resume)
+        try:
+            return _train(config, name, model, device, out, resume)
+        except TrainingInterruptedError as error:
+            # All processes stop together, and can leave the group in order: without the
+            # traceback, which would keep the trainer.
+            interruption = error.with_traceback(None)
+    raise interruption
 
 
 def _train(
@@ -125,13 +132,12 @@ def _network(config: TrainingConfig, out: Path, resume: bool) -> tuple[str, Code
         return state["model_name"], create_model(state["model_name"], state["model_config"])
     if config.init:
         return load_network(weights_file(config.init))
-    preset = PRESETS[config.preset]
     torch.manual_seed(config.seed)
     try:
-        model = create_model(preset.model, {**preset.config, **config.model})
+        model = create_preset(config.preset, config.model)
     except (UnknownModelError, ValueError, ArithmeticError, RuntimeError) as error:
         raise SettingsError(f"there is no network of these sizes: {error}") from error
-    return preset.model, model
+    return PRESETS[config.preset].model, model
 
 
 def _pictures(

@@ -11,12 +11,14 @@ class MlicConfig:
 
     The paper's one-lambda mode is ``levels=1`` with ``lambda_min`` equal to ``lambda_max``. A
     module set to False is left out: an ablation varies that. Without STM, HGCP, reweighting,
-    rotary positions and selection it is MLIC++ (but for the bias of its window attention).
+    rotary positions and selection it is MLIC++, but for its window attention (`LocalContext`) and
+    the skips of its stride blocks (`StrideBlock`).
 
     Raises
     ------
     ValueError
-        If the latents cannot be cut into slices of an equal, suitable size.
+        If the latents cannot be cut into slices of an equal, suitable size; or a size is not
+        above 0.
     """
 
     widths: tuple[int, int, int] = (192, 192, 192)
@@ -55,8 +57,13 @@ class MlicConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))  # JSON gives a list
+        sizes = (*self.widths, self.latents, self.slices, self.hyper, self.levels)
+        if min(sizes) < 1 or min(self.expansion, self.head_width) <= 0:
+            raise ValueError("sizes must be above 0")
         if self.latents % (4 * self.slices):
             raise ValueError("a slice's channels must be a multiple of 4")
+        if self.components not in (1, 2, 3, 4):
+            raise ValueError("components must be 1 to 4")
 
     @property
     def slice_size(self) -> int:

@@ -71,15 +71,20 @@ class SelectionPredictor(nn.Module):
 
     From the scales (B, S, h, w/2) that the head predicts, in steps, and what else is known there
     (hyperprior, earlier slices), to logits of a symbol's not being zero. Encoder and decoder both
-    compute them, so that the map costs no bits. The paper names inputs, loss (cross entropy) and
-    threshold; two 1x1 convolutions are the form chosen here. It learns in a stage of its own, after
+    compute them, so that the map costs no bits. The paper names inputs and loss (cross
+    entropy); two 1x1 convolutions are the form chosen here. It learns in a stage of its own, after
     the rest, and until then selects every latent.
     """
 
     def __init__(self, known: int, size: int) -> None:
         super().__init__()
         self.body = nn.Sequential(conv1x1(known + size, 4 * size), nn.GELU())
-        self.last = zeroed(conv1x1(4 * size, size))
+        self.last = conv1x1(4 * size, size)
+        self.reset()
+
+    def reset(self) -> None:
+        """Find every latent worth coding, as an untrained predictor does."""
+        zeroed(self.last)
         nn.init.constant_(self.last.bias, _START_LOGIT)  # type: ignore[arg-type]
 
     def forward(self, mixture: Mixture, known: Tensor) -> Tensor:

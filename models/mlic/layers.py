@@ -47,7 +47,7 @@ def depthwise(channels: int, size: int = 3) -> nn.Conv2d:
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer norm over the channels of each position: (B, C, H, W) to the same."""
+    """Layer norm (arXiv 1607.06450) over each position's channels: (B, C, H, W) to the same."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x."""
@@ -108,7 +108,7 @@ class Gate(nn.Module):
 
 
 class DepthResidual(nn.Module):
-    """The depthwise residual bottleneck: identity plus 1x1, GELU, depthwise 3x3, 1x1."""
+    """MLICv2's DepthRB (arXiv 2504.19119): identity plus 1x1, GELU, depthwise 3x3, 1x1."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualPerceptron(nn.Module):
-    """Identity plus a two-layer perceptron of twice the width, on each position alone."""
+    """MLIC++'s residual perceptron: identity plus two layers, the inner one twice as wide."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

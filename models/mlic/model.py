@@ -61,13 +61,18 @@ class Mlic(CodecModel):
         """Those of guided selective compression."""
         return list(self.entropy.selection.parameters())
 
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor | None:
+    def reset_second_stage(self) -> None:
+        """Select every latent again."""
+        for predictor in self.entropy.selection:
+            predictor.reset()  # type: ignore[operator]
+
+    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor:
         """How badly the selection's predictor tells which symbols are not zero: cross entropy.
 
         Symbols and contexts are those of coding, with the selection as it stands.
         """
         if not self.entropy.selection:
-            return None
+            return x.new_zeros(())
         was_training = self.training
         self.eval()  # the selection only takes part then
         with torch.no_grad():

@@ -92,7 +92,10 @@ class UpsampleBlock(nn.Module):
 
 
 class Analysis(nn.Module):
-    """Picture (B, 3, H, W) in 0..1, H and W multiples of 16, to latents (B, M, H/16, W/16)."""
+    """Picture (B, 3, H, W) in 0..1, H and W multiples of 16, to latents (B, M, H/16, W/16).
+
+    MLIC++'s stride blocks with MLICv2's token mixing between them.
+    """
 
     def __init__(self, widths: Widths, latents: int, expansion: float, levels: int) -> None:
         super().__init__()
@@ -114,7 +117,10 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Latents (B, M, h, w) to a picture (B, 3, 16h, 16w) in 0..1 (not clamped)."""
+    """Latents (B, M, h, w) to a picture (B, 3, 16h, 16w) in 0..1 (not clamped).
+
+    MLIC++'s upsampling blocks with MLICv2's token mixing before and between them.
+    """
 
     def __init__(self, widths: Widths, latents: int, expansion: float, levels: int) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lic.models import PRESETS, create_model
+from lic.models import PRESETS, create_preset
 from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig
 from lic.training.data import CropDataset, validation_crops
@@ -47,12 +47,13 @@ def make_trainer(out: Path, folder: Path = DATA, **settings: Any) -> Trainer:
     if "minutes" not in values:
         values.setdefault("steps", 10)
     config = TrainingConfig.from_values(values)
-    preset = PRESETS[config.preset]
     torch.manual_seed(config.seed)
-    model = create_model(preset.model, {**preset.config, **config.model})
+    model = create_preset(config.preset, config.model)
     paths = sorted(folder.glob("*.png"))
     dataset = CropDataset(paths, 64, config.max_pixels, CPU)
-    return Trainer(preset.model, model, config, dataset, validation_crops(paths, 64), out, CPU)
+    return Trainer(
+        PRESETS[config.preset].model, model, config, dataset, validation_crops(paths, 64), out, CPU
+    )
 
 
 def run(subject: Trainer) -> Recorder:

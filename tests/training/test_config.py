@@ -25,6 +25,7 @@ def test_the_saved_file_gives_the_same_settings_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("preset", "rate"), [("small", 5e-3), ("mlicv2-s", 2e-3)])
 def test_the_learning_rate_is_the_presets_unless_it_is_given(preset: str, rate: float) -> None:
     assert TrainingConfig.from_values({"steps": 1, "preset": preset}).learning_rate == rate
+    assert TrainingConfig.from_values({"steps": 1, "init": "small-2"}).learning_rate == 1e-3
     given = {"steps": 1, "preset": preset, "learning_rate": 0.01}
     assert TrainingConfig.from_values(given).learning_rate == 0.01
 

@@ -90,10 +90,10 @@ def test_the_last_part_sees_larger_crops_and_some_steps_see_shrunk_ones(tmp_path
     ("settings", "after"),
     [
         ({"steps": 24, "rescale": 0.5, "final_fraction": 0.3}, 11),
-        ({"steps": 8, "preset": "mlicv2-tiny", "second_stage": 0.5}, 2),
+        ({"steps": 8, "preset": "mlicv2-tiny", "second_stage": 0.5}, 3),
         ({"steps": 8, "preset": "mlicv2-tiny", "second_stage": 0.5}, 5),
     ],
-    ids=["one stage", "before the second stage", "in the second stage"],
+    ids=["one stage", "just before the second stage", "in the second stage"],
 )
 def test_an_interrupted_run_resumes_bit_for_bit(
     tmp_path: Path, settings: dict[str, Any], after: int
@@ -133,6 +133,18 @@ def test_the_second_stage_changes_its_own_parameters_alone(tmp_path: Path) -> No
     assert max(row[0] for row in recorder.rows) == 4
 
 
+def test_a_raised_budget_goes_back_to_the_first_stage(tmp_path: Path) -> None:
+    settings = {"preset": "mlicv2-tiny", "second_stage": 0.5}
+    run(make_trainer(tmp_path, steps=4, **settings))
+    subject = make_trainer(tmp_path, steps=12, **settings)
+    subject.resume()
+    assert subject.progress.stage == 1
+    recorder = run(subject)
+    assert (subject.progress.stage, subject.progress.stage_start) == (2, 6)
+    assert [row[0] for row in recorder.rows] == [5, 6]
+    assert all(row[5] >= 0 for row in recorder.rows)
+
+
 def test_the_average_ends_with_the_last_step(tmp_path: Path) -> None:
     subject = make_trainer(tmp_path, steps=7, ema=0)
     run(subject)
@@ -157,6 +169,7 @@ def test_a_dense_convolution_learns_the_slower_the_larger_its_kernel(tmp_path: P
     convolutions = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
     trained = [m for m in convolutions if m.weight.requires_grad]
     assert {m.kernel_size[0] for m in trained} == {1, 3, 5}
+    assert {factors[id(parameter)] for parameter in model.side.parameters()} == {1}
     for module in trained:
         area = 1 if module.groups > 1 else module.kernel_size[0] ** 2
         assert factors[id(module.weight)] == 1 / area

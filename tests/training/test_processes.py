@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -68,10 +69,13 @@ def test_a_network_with_a_second_stage_trains_by_two_processes(
 ) -> None:
     out = tmp_path / "run"
     words = ["train", folder, "--preset", "mlicv2-tiny", "--out", out, "--set", "batch=1"]
-    options = ["--set", "crop=64", "--set", "final_fraction=0", "--steps", 3, "--processes", 2]
+    words += ["--set", "crop=64", "--set", "final_fraction=0", "--set", "second_stage=0.5"]
+    options = ["--steps", 4, "--processes", 2]
     command = [sys.executable, "-m", "lic.cli", *words, *options]
     subprocess.run(list(map(str, command)), check=True, timeout=300)
-    assert load_checkpoint(out, CPU)["progress"]["step"] == 3
+    progress = load_checkpoint(out, CPU)["progress"]
+    assert (progress["step"], progress["stage"], progress["stage_start"]) == (4, 2, 2)
+    assert math.isfinite(progress["second_loss"])
 
 
 def test_the_command_line_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:

@@ -1,0 +1,42 @@
+"""The optimizer: AdamW, with the rate that each kind of parameter stands."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from lic.models import CodecModel
+from lic.training.config import TrainingConfig
+
+
+def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
+    """AdamW of what is trained, in groups by weight decay and by a factor of the learning rate.
+
+    A dense k x k convolution adds up k^2 times what a 1x1 one does, and AdamW moves all its weights
+    by as much: at the same rate, its output would change by so much more. Its factor is 1 / k^2.
+    """
+    factors = {
+        id(module.weight): 1 / math.prod(module.kernel_size)
+        for module in model.modules()
+        if isinstance(module, nn.Conv2d) and module.groups == 1
+    }
+    groups: dict[tuple[bool, float], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            key = (parameter.ndim == 4, factors.get(id(parameter), 1.0))
+            groups.setdefault(key, []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "weight_decay": config.weight_decay if decays else 0.0,
+                "factor": factor,
+            }
+            for (decays, factor), parameters in sorted(groups.items(), reverse=True)
+        ],
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
