@@ -63,7 +63,8 @@ class LocalContext(nn.Module):
     attend to one another, with two heads, and one matrix collapses what they say to 2S channels; a
     perceptron follows. MLIC++ lets all 25 places attend, masks those that are no anchors, and
     collapses what all of them say; here they are left out, for a quarter of the work. Beyond the
-    picture's sides, keys and values are zero. Rotary positions replace MLIC++'s relative position bias, as in MLICv2.
+    picture's sides, keys and values are zero. Rotary positions replace MLIC++'s relative position
+    bias, as in MLICv2.
     """
 
     def __init__(self, size: int, rotary: bool) -> None:
