@@ -34,6 +34,7 @@ from lic.training.data import CropDataset
 from lic.training.errors import TrainingError, TrainingInterruptedError
 from lic.training.losses import distortion, rate_distortion_loss
 from lic.training.optimizer import optimizer
+from lic.training.processes import leads
 from lic.training.validation import RatePoint, validate
 
 _HISTORY_ROWS = 400
@@ -219,7 +220,6 @@ class Trainer:
             If ``stopping`` was set; the checkpoint is of the last step.
         """
         config, progress = self.config, self.progress
-        leads = self.rank == 0
         last = saved = time.monotonic()
         bad = 0
         fraction = told = self.spent()
@@ -238,28 +238,28 @@ class Trainer:
                 raise TrainingError(
                     f"the training diverged: {bad} bad steps in a row up to step {progress.step}"
                 )
-            if leads and good:
+            if leads() and good:
                 self._tell(observer, told, fraction)
                 told = fraction
                 if now - saved > config.checkpoint_seconds:
                     self.save()
                     saved = now
             if step.stops:
-                if leads:
+                if leads():
                     self.save()
                 raise TrainingInterruptedError(
                     f"stopped at step {progress.step}, {100 * fraction:.0f} % of the budget; "
                     f"continue with: lic train --resume --out {self.out}"
                 )
         self._average(progress.step % _AVERAGED_STEPS)
-        if leads:
+        if leads():
             self.save()
 
     def _begin_second_stage(self, observer: Observer) -> None:
         """Go on with the averaged weights, which are those that count."""
         self._average(self.progress.step % _AVERAGED_STEPS)
         self.model.load_state_dict(self.averaged.state_dict())
-        if self.rank == 0:
+        if leads():
             self._validate(observer)
         self._enter(2)
 
