@@ -3,6 +3,7 @@
 from lic.models import deployable as deployable  # registers the family
 from lic.models import mlic as mlic  # registers the family
 from lic.models.base import CodecModel, ModelOutput
+from lic.models.growth import Growth, GrowthError
 from lic.models.registry import (
     PRESETS,
     Preset,
@@ -18,6 +19,8 @@ from lic.models.registry import (
 __all__ = [
     "PRESETS",
     "CodecModel",
+    "Growth",
+    "GrowthError",
     "ModelOutput",
     "Preset",
     "UnknownModelError",

@@ -9,6 +9,7 @@ One network serves all rates: `quality` in [0, 1] selects the gains between trai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypedDict
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from lic.models.entropy_path import EntropyPath
 from lic.models.factorized import FactorizedDensity
+from lic.models.growth import Growth, GrowthError, copy_grown
 from lic.models.layers import round_ste
 from lic.models.mixture import Mixture
 
@@ -44,7 +46,7 @@ class CodecModel(nn.Module):
     latent_stride: ClassVar[int] = 16
     """Pixels to a latent, along a side."""
     halo: int
-    """How many latents around a part of a picture change that part's transforms."""
+    """How many latents beyond a region of the picture influence that region's transforms."""
     config: Any
     """An instance of ``config_class``; it has the number of channels ``latents``, the number of
     quality ``levels``, and ``lambda_min`` and ``lambda_max``."""
@@ -58,6 +60,14 @@ class CodecModel(nn.Module):
     """What decides probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
     side: FactorizedDensity
     """The distribution of z."""
+
+    @classmethod
+    def read_config(cls, values: Mapping[str, Any]) -> Any:
+        """The configuration of values by name, as weights files have them.
+
+        Raises TypeError or ValueError for values that make no network.
+        """
+        return cls.config_class(**values)
 
     def lambda_at(self, quality: Tensor) -> Tensor:
         """The rate-distortion trade-offs of qualities (B,) in [0, 1]: log-linear.
@@ -81,6 +91,20 @@ class CodecModel(nn.Module):
 
     def initialise(self, crops: Tensor) -> None:
         """Start from statistics of training crops (N, 3, H, W), uint8; by default, do nothing."""
+
+    def take_over(self, source: CodecModel) -> Growth:
+        """Take over a trained network that is at most as large, and compute what it computes.
+
+        By default, only a network of the same configuration can be taken over.
+
+        Raises
+        ------
+        GrowthError
+            If ``source`` computes something that this network cannot.
+        """
+        if source.config != self.config:
+            raise GrowthError("networks of this family cannot be grown")
+        return copy_grown(self, source)
 
     def second_stage_parameters(self) -> list[nn.Parameter]:
         """What a second stage of training learns, all else being frozen; by default, nothing."""

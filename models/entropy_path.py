@@ -62,6 +62,13 @@ class EntropyPath(nn.Module, ABC):
         """
         return None
 
+    def correction(self, features: Any) -> Tensor | None:
+        """What to add to all latents after the last step, (B, M, h, w), in their own units.
+
+        None, the default, for nothing. Only the synthesis sees it.
+        """
+        return None
+
     def forward(self, z: Tensor, quality: Tensor, quantise: Quantiser) -> Tensor:
         """All steps: decoded latents (B, M, h, w), in their own units, for decoded z."""
         features = self.features(z, quality)
@@ -75,4 +82,5 @@ class EntropyPath(nn.Module, ABC):
             refinement = self.refinement(step, features, decoded)
             if refinement is not None:
                 decoded = decoded + self.scatter(refinement, step) / gain
-        return decoded
+        correction = self.correction(features)
+        return decoded if correction is None else decoded + correction

@@ -1,6 +1,6 @@
 """The layers that every network here is made of.
 
-All are 1x1 convolutions, depthwise 3x3 convolutions, pointwise functions and pixel (un)shuffles:
+All are 1x1 convolutions, depthwise k x k convolutions, pointwise functions and pixel (un)shuffles:
 what a CPU runs fast at low resolution, and what the exact integer form of the entropy path allows.
 Nothing normalises by statistics of the picture, so that tiles of a picture agree with the whole.
 """
@@ -43,7 +43,7 @@ def round_ste(x: Tensor) -> Tensor:
 
 
 class TokenMixing(nn.Module):
-    """Two residual branches: a spatial one (1x1, depthwise 3x3, 1x1) and a channel one (1x1, 1x1).
+    """Two residual branches: a spatial one (1x1, depthwise, 1x1) and a channel one (1x1, 1x1).
 
     With ``gated=True`` (transforms) the channel branch expands to 2e channels, multiplies one half
     by the hard sigmoid of the other, and projects. With ``gated=False`` (entropy path, which must
@@ -54,15 +54,15 @@ class TokenMixing(nn.Module):
     MLICv2 (arXiv 2504.19119) and the depthwise blocks of DCVC-RT (arXiv 2502.20762), without
     their normalisation.
 
-    Shapes: (B, width, H, W) to the same.
+    Shapes: (B, width, H, W) to the same. ``kernel`` is the odd side of the depthwise convolution.
     """
 
-    def __init__(self, width: int, expansion: float, gated: bool) -> None:
+    def __init__(self, width: int, expansion: float, gated: bool, kernel: int = 3) -> None:
         super().__init__()
         inner = int(width * expansion)
         self.gated = gated
         self.spatial_in = nn.Conv2d(width, width, 1)
-        self.spatial = nn.Conv2d(width, width, 3, padding=1, groups=width)
+        self.spatial = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
         self.spatial_out = nn.Conv2d(width, width, 1)
         self.channel_in = nn.Conv2d(width, 2 * inner if gated else inner, 1)
         self.channel_out = nn.Conv2d(inner, width, 1)

@@ -20,9 +20,9 @@ from torch.nn import functional as F
 from lic.entropy_coding import LOGIT_UNIT, MEAN_UNIT, SCALES, MixtureParameters
 from lic.models.layers import lower_bound
 
-_LOG_SCALE_MIN = float(np.log(SCALES[0]))
+LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
-_LOG_SCALE_STEP = (_LOG_SCALE_MAX - _LOG_SCALE_MIN) / (len(SCALES) - 1)
+_LOG_SCALE_STEP = (_LOG_SCALE_MAX - LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
 # A latent is not coded if its symbol differs from zero with a probability of less than this. In
 # guided selective compression (MLICv2, arXiv 2504.19119) it is 0.3; but at steps that balance rate
@@ -70,7 +70,7 @@ class Mixture:
             tail = raw[:, 1 + components :]
             offsets = torch.cat((first, tail[:, : components - 1]), dim=1)
             logits = torch.cat((first, tail[:, components - 1 :]), dim=1)
-        log_scales = lower_bound(scales + log_gain.unsqueeze(1), _LOG_SCALE_MIN)
+        log_scales = lower_bound(scales + log_gain.unsqueeze(1), LOG_SCALE_MIN)
         return cls(
             centre,
             offsets * gain.unsqueeze(1),
@@ -123,7 +123,7 @@ class Mixture:
         parameters = MixtureParameters(
             logits=np.clip(logits, -128, 127).astype(np.int8),
             means=means.astype(np.int16),
-            scales=np.rint((flat(self.log_scales) - _LOG_SCALE_MIN) / _LOG_SCALE_STEP).astype(
+            scales=np.rint((flat(self.log_scales) - LOG_SCALE_MIN) / _LOG_SCALE_STEP).astype(
                 np.uint8
             ),
         )

@@ -40,6 +40,23 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "small": Preset("deployable", {}, "trains on a CPU in two hours"),
+    "base": Preset(
+        "deployable",
+        {
+            "latents": 320,
+            "analysis_depth": 6,
+            "analysis_latent_depth": 3,
+            "synthesis_latent_depth": 3,
+            "analysis_kernels": (5,),
+            "analysis_latent_kernels": (5,),
+            "synthesis_latent_kernels": (5,),
+            "synthesis_kernels": (5,),
+            "context_kernels": (5,),
+            "correction": True,
+        },
+        "trains on a CPU in a day",
+        2e-3,
+    ),
     "tiny": Preset(
         "deployable",
         {
@@ -124,7 +141,7 @@ def config_defaults(name: str) -> dict[str, Any]:
 
 def check_config(name: str, config: dict[str, Any]) -> None:
     """Raise ValueError for values that do not go together in the registered model ``name``."""
-    _MODELS[name].config_class(**config)
+    _MODELS[name].read_config(config)
 
 
 def create_model(name: str, config: dict[str, Any]) -> CodecModel:
@@ -140,7 +157,7 @@ def create_model(name: str, config: dict[str, Any]) -> CodecModel:
         raise UnknownModelError(f"no model {name!r}; there are {', '.join(model_names())}")
     cls: Any = _MODELS[name]
     try:
-        parsed = cls.config_class(**config)
+        parsed = cls.read_config(config)
     except (TypeError, ValueError) as error:
         raise UnknownModelError(f"model {name!r}: {error}") from error
     model: CodecModel = cls(parsed)

@@ -47,6 +47,8 @@ class TrainingState:
     """1 or, in a network that has one, the second stage of training."""
     stage_start: int = 0
     """The step after which the stage began."""
+    moments_start: int = 0
+    """The step after which the optimizer's moments began, 0 unless they were lost."""
     history: list[list[float]] = field(default_factory=list)
     """Rows of step, seconds, loss, bpp, PSNR, learning rate, over the first stage."""
     validations: list[list[float]] = field(default_factory=list)

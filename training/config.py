@@ -31,10 +31,10 @@ def _setting(default: Any, help: str) -> Any:
 class TrainingConfig:
     """How to train. One of ``minutes`` and ``steps`` is the budget; the other is 0."""
 
-    preset: str = _setting("small", "sizes of the network: a preset's name (`lic models --all`)")
+    preset: str = _setting("", "sizes of the network (`lic models --all`); empty: init's, or small")
     folders: tuple[str, ...] = _setting((), "where the training pictures are")
     val: str = _setting("", "folder of held-out pictures; empty: one in twenty of the others")
-    init: str = _setting("", "weights to start from: an id or a .safetensors file; or empty")
+    init: str = _setting("", "weights to start, or to grow, from: an id or a file; or empty")
     minutes: float = _setting(0.0, "budget by the clock, or 0")
     steps: int = _setting(0, "budget by steps, or 0")
     processes: int = _setting(1, "on this machine; torchrun starts those of several")
@@ -44,19 +44,25 @@ class TrainingConfig:
     final_fraction: float = _setting(0.2, "part of a stage's budget that sees those")
     second_stage: float = _setting(0.05, "part of the budget for it, if the network has one")
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
+    graphics: float = _setting(0.05, "fraction of the crops' area that is rendered graphics")
+    recolour: float = _setting(0.03, "fraction of the crops whose colours are changed at random")
+    low_rates: float = _setting(1.0, "quality is u^this, u uniform: above 1, low rates more often")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
     learning_rate: float = _setting(0.0, "the peak of AdamW's; 0: the preset's, or 1e-3 with init")
-    schedule: str = _setting("linear", "its fall to zero over a stage's budget: linear or cosine")
-    warmup: int = _setting(300, "steps in which it rises, in the first stage")
+    schedule: str = _setting("linear", "its fall to zero: linear, cosine, or trapezoid")
+    fall: float = _setting(0.3, "fraction of a stage in which the schedule trapezoid falls")
+    warmup: int = _setting(300, "warm-up steps of the first stage, and after a snapshot")
     weight_decay: float = _setting(1e-4, "of convolutions' weights")
     clip: float = _setting(1.0, "largest norm of a gradient")
+    crop_limit: float = _setting(4.0, "largest loss of a crop, in units of the mean loss")
     ema: float = _setting(0.999, "decay of the average of the weights, which is the result")
     linear_start: bool = _setting(True, "begin as the KLT codec of the training pictures")
     bf16: bool = _setting(True, "compute the networks in bfloat16 where the device can")
     compile: str = _setting(
         "", "torch.compile's mode: default, reduce-overhead (CUDA graphs), max-autotune; or empty"
     )
+    validations: int = _setting(10, "how often the held-out pictures are measured")
     checkpoint_seconds: float = _setting(120.0, "time between checkpoints")
     max_pixels: float = _setting(4e8, "memory for a process's pictures, in pixels (3 bytes)")
     seed: int = _setting(0, "of all that is random")
@@ -67,11 +73,12 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Check the values, and fill in the preset's; raises SettingsError."""
-        if self.preset not in PRESETS:
+        if not self.preset and not self.init:
+            object.__setattr__(self, "preset", "small")
+        if self.preset and self.preset not in PRESETS:
             raise SettingsError(_unknown("preset", self.preset, PRESETS))
-        preset = PRESETS[self.preset]
         if self.learning_rate == 0:
-            rate = _FINE_TUNING_RATE if self.init else preset.learning_rate
+            rate = _FINE_TUNING_RATE if self.init else PRESETS[self.preset].learning_rate
             object.__setattr__(self, "learning_rate", rate)
         if (self.minutes > 0) == (self.steps > 0):
             raise SettingsError("one of minutes and steps must be set, and above 0")
@@ -88,14 +95,23 @@ class TrainingConfig:
         for name in ("crop", "final_crop"):
             if getattr(self, name) % 64:
                 raise SettingsError(f"{name} must be a multiple of 64, not {getattr(self, name)}")
-        if self.init and self.model:
-            raise SettingsError("the weights of init have a network of their own: set no model")
-        changes = _checked(self.model, config_defaults(preset.model), "model.")
-        object.__setattr__(self, "model", changes)
+        if self.preset:
+            preset = PRESETS[self.preset]
+            object.__setattr__(self, "model", _checked_model(preset.model, self.model))
+            self.network(preset.model, preset.config)
+
+    def network(self, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+        """The configuration of the model ``name`` with this training's changes.
+
+        Raises SettingsError for a change of something that the model has not, or that makes no
+        network.
+        """
+        changed = {**config, **_checked_model(name, self.model)}
         try:
-            check_config(preset.model, {**preset.config, **changes})
+            check_config(name, changed)
         except ValueError as error:
             raise SettingsError(f"there is no network of these sizes: {error}") from error
+        return changed
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> TrainingConfig:
@@ -129,7 +145,7 @@ def _toml(value: Any) -> str:
 
 _CHOICES = {
     "loss": ("mse", "ms-ssim", "yuv"),
-    "schedule": ("linear", "cosine"),
+    "schedule": ("linear", "cosine", "trapezoid"),
     "compile": ("", "default", "reduce-overhead", "max-autotune"),
 }
 _RANGES = {
@@ -142,11 +158,17 @@ _RANGES = {
     "final_fraction": (0, 1),
     "second_stage": (0, 0.9),
     "rescale": (0, 1),
+    "graphics": (0, 0.9),
+    "recolour": (0, 1),
+    "low_rates": (0.1, 10),
+    "fall": (0.001, 1),
+    "validations": (1, 1e6),
     "yuv_weight": (0, 1),
     "learning_rate": (1e-9, 1),
     "warmup": (1, 1e9),
     "weight_decay": (0, 1),
     "clip": (1e-6, 1e6),
+    "crop_limit": (1, 1e9),
     "ema": (0, 0.999999),
     "checkpoint_seconds": (0, 1e7),
     "max_pixels": (1, 1e12),
@@ -172,11 +194,17 @@ def _checked(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str
             value = int(value)
         elif kind is tuple and isinstance(value, list | tuple):
             element = type(defaults[key][0]) if defaults[key] else str
-            value = tuple(value) if all(type(v) is element for v in value) else value
+            allowed = (int, float) if element is float else (element,)
+            value = tuple(map(element, value)) if all(type(v) in allowed for v in value) else value
         if type(value) is not kind:
             raise SettingsError(f"{prefix}{key} must be {_KINDS[kind]}, not {value!r}")
         checked[key] = value
     return checked
+
+
+def _checked_model(name: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Changes to a model's configuration, by known keys; raises SettingsError."""
+    return _checked(changes, config_defaults(name), "model.")
 
 
 _KINDS = {
@@ -184,7 +212,7 @@ _KINDS = {
     int: "a whole number",
     float: "a number",
     str: "a text",
-    tuple: "a list, of texts or of whole numbers",
+    tuple: "a list, of texts or of numbers",
     dict: "a table",
 }
 

@@ -126,6 +126,9 @@ class CropDataset:
         Where the pixels are kept and the crops are made.
     advance
         Called after each picture that was read.
+    draw
+        Gives further pictures (H, W, 3), such as rendered ones, for the number of pixels read; no
+        side is below ``min_side``.
 
     Raises
     ------
@@ -140,6 +143,7 @@ class CropDataset:
         max_pixels: float,
         device: torch.device,
         advance: Callable[[], None] = lambda: None,
+        draw: Callable[[int], Sequence[Pixels]] = lambda pixels: (),
     ) -> None:
         usable = Usable.of(paths, min_side, max(int(max_pixels / min_side**2), 1))
         self.skipped = usable.skipped
@@ -163,9 +167,15 @@ class CropDataset:
                 f"none of {len(paths)} pictures can be used"
                 + "".join(f"; {reason}" for reason in list(self.skipped.values())[:3])
             )
+        self.photographs = len(places)
+        drawn = draw(used)
+        rows = [pixels[:used], *(part.reshape(-1, 3) for part in drawn)]
+        for part in drawn:
+            places.append((used, part.shape[0], part.shape[1]))
+            used += part.shape[0] * part.shape[1]
         self.device = device
         self.min_side = min_side
-        self.pixels = torch.from_numpy(pixels[:used]).to(device)
+        self.pixels = torch.from_numpy(np.concatenate(rows)).to(device)
         self.places = torch.tensor(places)
         self._areas = (self.places[:, 1] * self.places[:, 2]).double()
 
@@ -197,6 +207,26 @@ class CropDataset:
         if source != side:
             crops = F.interpolate(crops, size=(side, side), mode="bilinear", antialias=True)
         return crops
+
+
+def recoloured(crops: Tensor, share: float) -> Tensor:
+    """Crops (B, 3, H, W) in 0..1, of which about ``share`` have other colours.
+
+    Their channels are permuted, each one's contrast changes by up to 1.5 times, and the saturation
+    by up to twice. Draws come from torch's random numbers on the CPU.
+    """
+    batch = len(crops)
+    chosen = torch.rand(batch) < share
+    order = torch.rand(batch, 3).argsort(1)
+    contrast = 1.5 ** (2 * torch.rand(batch, 3) - 1)
+    saturation = 2 ** (2 * torch.rand(batch, 1, 1) - 1)
+    permuted = contrast[:, :, None] * torch.eye(3)[order]
+    gray = permuted.mean(1, keepdim=True)
+    matrix = torch.where(chosen[:, None, None], gray + saturation * (permuted - gray), torch.eye(3))
+    if not chosen.any():
+        return crops
+    mixed = torch.einsum("bij,bjhw->bihw", matrix.to(crops.device), crops - 0.5) + 0.5
+    return mixed.clamp(0, 1).contiguous(memory_format=torch.channels_last)
 
 
 def _read(path: Path) -> Pixels | PictureError:

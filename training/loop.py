@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lic.models import CodecModel, full_config
 from lic.training.checkpoint import TrainingState, load_checkpoint, save_checkpoint
 from lic.training.config import TrainingConfig
-from lic.training.data import CropDataset
+from lic.training.data import CropDataset, recoloured
 from lic.training.errors import TrainingError, TrainingInterruptedError
 from lic.training.losses import distortion, rate_distortion_loss
 from lic.training.optimizer import optimizer
@@ -38,7 +39,6 @@ from lic.training.processes import leads
 from lic.training.validation import RatePoint, validate
 
 _HISTORY_ROWS = 400
-_VALIDATIONS = 10
 _MOST_BAD_STEPS = 100
 # The average of the weights takes every so many steps' into account: as good, and it costs less.
 _AVERAGED_STEPS = 4
@@ -163,14 +163,19 @@ class Trainer:
         torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0]))
 
     def resume(self) -> None:
-        """Continue from the run's last checkpoint.
+        """Continue from the run's last checkpoint; raises TrainingError as `restore`."""
+        self.restore(load_checkpoint(self.out, self.device))
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from the state of a checkpoint or of a snapshot.
+
+        A snapshot has no optimizer's state: the moments begin anew, with another warm-up.
 
         Raises
         ------
         TrainingError
-            If there is none that can be read, or it is of another network.
+            If it is of another network.
         """
-        state = load_checkpoint(self.out, self.device)
         if state["model_config"] != full_config(self.model):
             raise TrainingError(f"the run in {self.out} is of another network")
         try:
@@ -181,10 +186,13 @@ class Trainer:
                 self._return_to_first_stage()
                 return
             self._begin(self.progress.stage)
+            if state["optimizer"] is None:
+                self.progress.moments_start = self.progress.step
+                return
             settings = [(g["weight_decay"], g["factor"]) for g in self.optimizer.param_groups]
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise TrainingError(f"the checkpoint in {self.out} does not fit: {error}") from error
+            raise TrainingError(f"the saved state does not fit: {error}") from error
         for group, (decay, factor) in zip(self.optimizer.param_groups, settings, strict=True):
             group["weight_decay"], group["factor"] = decay, factor
 
@@ -291,13 +299,18 @@ class Trainer:
         draws = torch.rand(2).tolist()
         x = self.dataset.batch(batch, side, 1 + draws[1] if draws[0] < config.rescale else 1.0)
         # Stratified over the batch, so that every step sees all rates.
-        quality = ((torch.arange(batch) + torch.rand(batch)) / batch).to(self.device)
+        stratum = (torch.arange(batch) + torch.rand(batch)) / batch
+        quality = (stratum**config.low_rates).to(self.device)
+        if config.recolour:
+            x = recoloured(x, config.recolour)
         bf16 = config.bf16 and _has_bf16(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             out = self.network(x, quality)
         if self.progress.stage == 1:
             trade_off = self.model.lambda_at(quality)
-            loss, *measured = rate_distortion_loss(out, x, trade_off, self.distortion)
+            mean = self.progress.loss
+            limit = config.crop_limit * mean if math.isfinite(mean) else math.inf
+            loss, *measured = rate_distortion_loss(out, x, trade_off, self.distortion, limit)
         else:
             loss, measured = out, [out.new_tensor(math.nan)] * 2
         self.optimizer.zero_grad(set_to_none=True)
@@ -317,7 +330,7 @@ class Trainer:
         """Apply the gradients; False if the step is skipped: not finite, or exploded."""
         config, progress = self.config, self.progress
         progress.step += 1
-        settled = progress.step - progress.stage_start > config.warmup
+        settled = self._warm_steps() > config.warmup
         if not math.isfinite(step.norm) or (settled and step.norm > 20 * progress.norm):
             progress.skipped += 1
             progress.norm *= 1.05  # a lasting change of scale must not lock the training out
@@ -345,15 +358,21 @@ class Trainer:
             decay = min(self.config.ema, taken / (taken + 10)) ** steps
             torch._foreach_lerp_(self._averages, self._weights, 1 - decay)
 
+    def _warm_steps(self) -> int:
+        """Steps since the stage began, or since the optimizer's moments did."""
+        return self.progress.step - max(self.progress.stage_start, self.progress.moments_start)
+
     def _learning_rate(self, fraction: float) -> float:
         spent = self._stage_fraction(fraction)
-        falling = (
-            (1 + math.cos(math.pi * spent)) / 2 if self.config.schedule == "cosine" else 1 - spent
-        )
+        if self.config.schedule == "cosine":
+            falling = (1 + math.cos(math.pi * spent)) / 2
+        elif self.config.schedule == "trapezoid":
+            falling = min((1 - spent) / self.config.fall, 1.0)
+        else:
+            falling = 1 - spent
         rising = 1.0  # the second stage is a short one, of one layer from zero
         if self.progress.stage == 1:
-            taken = self.progress.step - self.progress.stage_start
-            rising = min(taken / self.config.warmup, 1.0)
+            rising = min(self._warm_steps() / self.config.warmup, 1.0)
         return self.config.learning_rate * rising * falling
 
     def _tell(self, observer: Observer, before: float, fraction: float) -> None:
@@ -366,7 +385,7 @@ class Trainer:
             row = [float(progress.step), progress.seconds, *means, rate]
             progress.history.append(row)
             observer.on_history(row)
-        if _passes(before, fraction, _VALIDATIONS):
+        if _passes(before, fraction, self.config.validations):
             self._validate(observer)
 
     def _validate(self, observer: Observer) -> None:

@@ -6,6 +6,7 @@ in the units of a squared 8-bit error, so that the same range of lambda serves t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -71,17 +72,20 @@ def distortion(config: TrainingConfig) -> Distortion:
 
 
 def rate_distortion_loss(
-    out: ModelOutput, x: Tensor, trade_off: Tensor, measure: Distortion
+    out: ModelOutput, x: Tensor, trade_off: Tensor, measure: Distortion, limit: float = math.inf
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, mean bpp and mean squared error (8-bit levels) of a batch at trade-offs (B,).
 
-    (R + lambda D) / sqrt(lambda): the division gives every rate a like share of the gradient.
+    (R + lambda D) / sqrt(lambda): the division gives every rate a like share of the gradient. A
+    crop of a larger loss than ``limit`` has a weight that brings it down to that: a few crops of
+    noise or of saturated patterns would drown the others' gradient.
     """
     pixels = x.shape[-1] * x.shape[-2]
     likelihoods = (out["likelihoods"]["y"], out["likelihoods"]["z"])
     bpp = sum((-p.float().log2().flatten(1).sum(1) for p in likelihoods), x.new_zeros(())) / pixels
     decoded = out["x_hat"].float()
-    loss = ((bpp + trade_off * measure(decoded, x)) / trade_off.sqrt()).mean()
+    losses = (bpp + trade_off * measure(decoded, x)) / trade_off.sqrt()
+    weights = (limit / losses.detach()).clamp(max=1)
     with torch.no_grad():
         squared = mean_squared_error(decoded, x).mean()
-    return loss, bpp.mean().detach(), squared
+    return (weights * losses).mean(), bpp.mean().detach(), squared

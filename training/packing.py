@@ -26,8 +26,8 @@ from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
-# Where things lay on the machine that trained is nobody else's business; the network, which may be
-# that of other weights, has an entry of its own.
+# Local paths are left out of the manifest; the network, which may be that of other weights, has an
+# entry of its own.
 _PLACES = ("folders", "val", "init", "preset")
 
 

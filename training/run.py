@@ -19,14 +19,23 @@ from torch import Tensor
 
 from lic.codec.output import write_file
 from lic.codec.weights import load_network, weights_file
-from lic.models import PRESETS, CodecModel, UnknownModelError, create_model, create_preset
+from lic.models import (
+    PRESETS,
+    CodecModel,
+    GrowthError,
+    UnknownModelError,
+    create_model,
+    full_config,
+)
 from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig, override, read_values
 from lic.training.data import CropDataset, split, summary, validation_crops
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
+from lic.training.graphics import graphics
 from lic.training.loop import Trainer
 from lic.training.monitor import Monitor
 from lic.training.processes import leads, process_group
+from lic.training.snapshot import read_snapshot
 from lic.training.validation import SIDE
 
 
@@ -39,26 +48,40 @@ class Finished:
 
 
 def gather_settings(
-    out: Path, config: Path | None, given: dict[str, Any], assignments: Sequence[str], resume: bool
+    out: Path,
+    config: Path | None,
+    given: dict[str, Any],
+    assignments: Sequence[str],
+    resume: bool,
+    snapshot: Path | None = None,
 ) -> TrainingConfig:
-    """The settings of a run: of a file (with ``resume`` the run's own), then those given.
+    """The settings of a run: of a file, then those given.
 
+    With ``resume`` the file is the run's own, with ``snapshot`` the settings are those in it.
     ``given`` are keys and values of the command's options, ``assignments`` those of ``--set``.
 
     Raises
     ------
     SettingsError
-        As for `TrainingConfig.from_values`; and for a file beside ``resume``.
+        As for `TrainingConfig.from_values`; and for a file beside ``resume`` or ``snapshot``.
     TrainingError
-        If there is a run in ``out`` already, or (with ``resume``) none.
+        If there is a run in ``out`` already, or (with ``resume``) none; or if the snapshot cannot
+        be read.
     """
     if (out / CHECKPOINT).exists() != resume:
         found = "holds no run" if resume else "holds a run already: continue it with --resume"
         raise TrainingError(f"{out} {found}")
-    if resume and config is not None:
+    if (resume or snapshot) and config is not None:
         raise SettingsError("a run is resumed with its own settings, not with another file's")
+    if resume and snapshot is not None:
+        raise SettingsError(
+            "a run is resumed from its checkpoint or from a snapshot, not from both"
+        )
     source = out / CONFIG if resume else config
-    values = {**(read_values(source) if source is not None else {}), **given}
+    values = read_values(source) if source is not None else {}
+    if snapshot is not None:
+        values = read_snapshot(snapshot)["training"]
+    values = {**values, **given}
     for one, other in (("minutes", "steps"), ("steps", "minutes")):
         if one in given:  # a new budget replaces the old one, of either kind
             values[other] = 0
@@ -66,12 +89,17 @@ def gather_settings(
 
 
 def start(
-    config: TrainingConfig, out: Path, device_name: str | None, resume: bool
+    config: TrainingConfig,
+    out: Path,
+    device_name: str | None,
+    resume: bool,
+    snapshot: Path | None = None,
 ) -> Finished | None:
     """Train by the settings, into the folder ``out``, where they are saved.
 
-    Under torchrun, each process takes its own crops and the GPU of its rank; all but the first
-    return None.
+    With ``resume``, the run in ``out`` goes on; with ``snapshot``, one that was snapshotted. Under
+    torchrun, each process takes its own crops and the GPU of its rank; all but the first return
+    None.
 
     Raises
     ------
@@ -84,7 +112,13 @@ def start(
     if not config.folders:
         raise SettingsError("there is no folder to train on")
     device = _device(device_name)
-    name, model = _network(config, out, resume)
+    saved = None
+    if resume:
+        saved = load_checkpoint(out, torch.device("cpu"))
+    elif snapshot is not None:
+        saved = read_snapshot(snapshot)
+    console = Console(stderr=True, quiet=not leads())
+    name, model = _network(config, saved, console)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,7 +126,7 @@ def start(
     interruption = None
     with process_group(device):
         try:
-            return _train(config, name, model, device, out, resume)
+            return _train(config, name, model, device, out, saved)
         except TrainingInterruptedError as error:
             # All processes stop together, and can leave the group in order: without the
             # traceback, which would keep the trainer.
@@ -106,14 +140,14 @@ def _train(
     model: CodecModel,
     device: torch.device,
     out: Path,
-    resume: bool,
+    saved: dict[str, Any] | None,
 ) -> Finished | None:
     """Train the network as one of the processes; all but the first return None."""
     console = Console(stderr=True, quiet=not leads())
     dataset, held_out, paths = _pictures(config, device, console)
     trainer = Trainer(name, model, config, dataset, held_out, out, device)
-    if resume:
-        trainer.resume()
+    if saved is not None:
+        trainer.restore(saved)
     if leads():
         write_file(out / CONFIG, config.to_toml().encode("utf-8", "surrogateescape"))
     world = dist.get_world_size() if dist.is_initialized() else 1
@@ -125,19 +159,38 @@ def _train(
     return Finished(trainer.progress, paths) if leads() else None
 
 
-def _network(config: TrainingConfig, out: Path, resume: bool) -> tuple[str, CodecModel]:
-    """A new network of the preset, or that of the weights to start from, or to go on with."""
-    if config.init and resume:  # those weights may be gone by now
-        state = load_checkpoint(out, torch.device("cpu"))
-        return state["model_name"], create_model(state["model_name"], state["model_config"])
-    if config.init:
-        return load_network(weights_file(config.init))
+def _network(
+    config: TrainingConfig, saved: dict[str, Any] | None, console: Console
+) -> tuple[str, CodecModel]:
+    """The network of a saved state, or of the weights to start from, or a new one."""
+    if saved is not None:  # the weights that the run began with may be gone by now
+        model = create_model(saved["model_name"], saved["model_config"])
+        if config.model.items() - full_config(model).items():
+            raise TrainingError("a run that goes on cannot become another network")
+        return saved["model_name"], model
     torch.manual_seed(config.seed)
+    if not config.init:
+        preset = PRESETS[config.preset]
+        return preset.model, _create(preset.model, config.network(preset.model, preset.config))
+    name, source = load_network(weights_file(config.init))
+    base = full_config(source)
+    if config.preset:
+        name, base = PRESETS[config.preset].model, PRESETS[config.preset].config
+    model = _create(name, config.network(name, base))
     try:
-        model = create_preset(config.preset, config.model)
+        growth = model.take_over(source)
+    except GrowthError as error:
+        raise SettingsError(f"the network of {config.init} cannot become this: {error}") from error
+    if growth.enlarged or growth.new:
+        console.print(growth.summary(), markup=False, highlight=False)
+    return name, model
+
+
+def _create(name: str, config: dict[str, Any]) -> CodecModel:
+    try:
+        return create_model(name, config)
     except (UnknownModelError, ValueError, ArithmeticError, RuntimeError) as error:
         raise SettingsError(f"there is no network of these sizes: {error}") from error
-    return PRESETS[config.preset].model, model
 
 
 def _pictures(
@@ -153,10 +206,17 @@ def _pictures(
     largest = max(config.crop, config.final_crop)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("reading pictures", total=len(paths))
-        dataset = CropDataset(paths, largest, config.max_pixels, device, lambda: bar.advance(task))
+        dataset = CropDataset(
+            paths,
+            largest,
+            config.max_pixels,
+            device,
+            lambda: bar.advance(task),
+            lambda pixels: graphics(config.graphics, pixels, largest, config.seed),
+        )
     held_out = validation_crops(val_paths, SIDE)
     console.print(
-        f"{len(dataset)} pictures to train on, {len(held_out)} held out, "
+        f"{dataset.photographs} pictures to train on, {len(held_out)} held out, "
         f"{len(dataset.skipped)} skipped"
     )
     if dataset.skipped:

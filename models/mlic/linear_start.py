@@ -1,8 +1,8 @@
 """Linear start of MLICv2's transforms: a new network begins as a KLT codec of its pictures.
 
-As `lic.models.linear_start`, stage by stage: each skip connection of the analysis becomes the
-principal components of the 2x2 cells before it, each one of the synthesis their transpose. The
-branches beside them start at zero.
+As `lic.models.deployable.linear_start`, stage by stage: each skip connection of the analysis
+becomes the principal components of the 2x2 cells before it, each one of the synthesis their
+transpose. The branches beside them start at zero.
 """
 
 from __future__ import annotations

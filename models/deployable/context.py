@@ -8,10 +8,12 @@ quadtree and DCVC-DC/RT context models (arXiv 2302.14402, section 3.4; arXiv 250
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
-from lic.models.layers import TokenMixing
+from lic.models.deployable.transforms import BlockShape, blocks
 
 STEPS = 4
 # The positions' order: diagonal neighbours first, so that step 1 sees a checkerboard.
@@ -50,7 +52,7 @@ class ContextStep(nn.Module):
         features: int,
         latents: int,
         width: int,
-        depth: int,
+        shapes: Iterable[BlockShape],
         outputs: int,
         step: int,
         visible: int,
@@ -60,7 +62,7 @@ class ContextStep(nn.Module):
         self.visible = visible
         self.outputs = outputs
         self.fuse = nn.Conv2d(features + (latents if visible else 0), width, 1)
-        self.blocks = nn.Sequential(*(TokenMixing(width, 2, gated=False) for _ in range(depth)))
+        self.blocks = blocks(width, shapes, gated=False)
         size = outputs * latents // STEPS
         self.heads = nn.ModuleList(nn.Conv2d(width, size, 1) for _ in range(STEPS))
 

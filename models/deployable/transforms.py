@@ -12,27 +12,48 @@ CPU it is memory traffic that decides the speed. Latents here are in the picture
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
 from torch import Tensor, nn
 
 from lic.models.layers import Down, QualityGain, TokenMixing, Up
 
 
-def _blocks(count: int, width: int, expansion: float, gated: bool = True) -> nn.Sequential:
-    return nn.Sequential(*(TokenMixing(width, expansion, gated) for _ in range(count)))
+@dataclass(frozen=True)
+class BlockShape:
+    """What of a token-mixing block can be chosen, its width aside."""
+
+    kernel: int
+    """Side of the depthwise convolution: 3, 5 or 7."""
+    expansion: float
+    """Width of the channel branch, in units of the block's."""
+
+
+def blocks(width: int, shapes: Iterable[BlockShape], gated: bool) -> nn.Sequential:
+    """A stage: token-mixing blocks of one width, one after the other."""
+    return nn.Sequential(
+        *(TokenMixing(width, shape.expansion, gated, shape.kernel) for shape in shapes)
+    )
 
 
 class Analysis(nn.Module):
     """Picture (B, 3, H, W) in 0..1, H and W multiples of 16, to latents (B, M, H/16, W/16)."""
 
     def __init__(
-        self, width: int, latents: int, latent_depth: int, levels: int, depth: int, expansion: float
+        self,
+        width: int,
+        latents: int,
+        levels: int,
+        shapes: Sequence[BlockShape],
+        latent_shapes: Sequence[BlockShape],
     ) -> None:
         super().__init__()
         self.stem = Down(3, width, 8)
         self.gain = QualityGain(levels, width)
-        self.blocks = _blocks(depth, width, expansion)
+        self.blocks = blocks(width, shapes, gated=True)
         self.down = Down(width, latents, 2)
-        self.latent_blocks = _blocks(latent_depth, latents, expansion)
+        self.latent_blocks = blocks(latents, latent_shapes, gated=True)
 
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         """Latents of x at qualities (B,) in [0, 1]."""
@@ -45,13 +66,18 @@ class Synthesis(nn.Module):
     """Latents (B, M, h, w) to a picture (B, 3, 16h, 16w) in 0..1 (not clamped)."""
 
     def __init__(
-        self, width: int, latents: int, latent_depth: int, levels: int, depth: int, expansion: float
+        self,
+        width: int,
+        latents: int,
+        levels: int,
+        shapes: Sequence[BlockShape],
+        latent_shapes: Sequence[BlockShape],
     ) -> None:
         super().__init__()
-        self.latent_blocks = _blocks(latent_depth, latents, expansion)
+        self.latent_blocks = blocks(latents, latent_shapes, gated=True)
         self.up = Up(latents, width, 2)
         self.gain = QualityGain(levels, width)
-        self.blocks = _blocks(depth, width, expansion)
+        self.blocks = blocks(width, shapes, gated=True)
         self.head = Up(width, 3, 8)
 
     def forward(self, y: Tensor, quality: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lic.models import create_preset
-from lic.models.context import STEPS, gather_step, scatter_step
+from lic.models.deployable.context import STEPS, gather_step, scatter_step
 
 
 def test_the_four_steps_take_every_latent_exactly_once() -> None:

@@ -8,57 +8,23 @@ What decides the speed comes first here; `lic.models.mlic` is the family to use 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from lic.models.base import CodecModel
-from lic.models.context import STEPS, ContextStep, gather_step, scatter_step
+from lic.models.deployable.config import DeployableConfig
+from lic.models.deployable.context import STEPS, ContextStep, gather_step, scatter_step
+from lic.models.deployable.growth import take_over
+from lic.models.deployable.linear_start import linear_start
+from lic.models.deployable.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
 from lic.models.entropy_path import EntropyPath
 from lic.models.factorized import FactorizedDensity
+from lic.models.growth import Growth
 from lic.models.layers import QualityGain
-from lic.models.linear_start import linear_start
 from lic.models.mixture import Mixture, outputs_per_latent
 from lic.models.registry import register_model
-from lic.models.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
-
-
-@dataclass(frozen=True)
-class DeployableConfig:
-    """Sizes of the network. Channels: `width` at 1/8, `latents` at 1/16, `hyper` at 1/64.
-
-    Raises
-    ------
-    ValueError
-        If the sizes do not go together.
-    """
-
-    width: int = 128
-    latents: int = 256
-    hyper: int = 96
-    hyper_width: int = 128
-    features: int = 192
-    context_width: int = 192
-    context_depth: int = 1
-    context_steps: int = 4
-    """In how many steps latents see each other: 4, in pairs 2, or not at all 1."""
-    analysis_depth: int = 2
-    synthesis_depth: int = 4
-    latent_depth: int = 1
-    expansion: float = 1.0
-    components: int = 3
-    levels: int = 8
-    """Quality levels with gains of their own; between them, gains are interpolated."""
-    lambda_min: float = 0.0008
-    lambda_max: float = 0.15
-
-    def __post_init__(self) -> None:
-        if self.latents % STEPS or not 0 < self.latents <= 4 * min(self.width, 192):
-            raise ValueError("latents must be a multiple of 4, up to 4 width and 768")
-        if self.components not in (1, 2, 3, 4):
-            raise ValueError("components must be 1 to 4")
-        if self.context_steps not in (1, 2, 4):
-            raise ValueError("context_steps must be 1, 2 or 4")
 
 
 class FourStepPath(EntropyPath):
@@ -78,13 +44,18 @@ class FourStepPath(EntropyPath):
                 config.features,
                 config.latents,
                 config.context_width,
-                config.context_depth,
+                config.blocks("context"),
                 outputs,
                 step,
                 step - step % (STEPS // config.context_steps),
             )
             for step in range(STEPS)
         )
+        self.corrector: nn.Conv2d | None = None
+        if config.correction:
+            self.corrector = nn.Conv2d(config.features, config.latents, 1)
+            nn.init.zeros_(self.corrector.weight)
+            nn.init.zeros_(self.corrector.bias)  # type: ignore[arg-type]
 
     def features(self, z: Tensor, quality: Tensor) -> Tensor:
         """Features (B, F, 4h, 4w) of decoded side information z (B, Z, h, w)."""
@@ -104,6 +75,10 @@ class FourStepPath(EntropyPath):
         raw = self.steps[step](features, decoded)
         return Mixture.from_raw(raw, log_gain)
 
+    def correction(self, features: Tensor) -> Tensor | None:
+        """The expected rounding error of the latents, as far as the features tell it."""
+        return None if self.corrector is None else self.corrector(features)
+
 
 @register_model("deployable")
 class Deployable(CodecModel):
@@ -119,13 +94,14 @@ class Deployable(CodecModel):
     def __init__(self, config: DeployableConfig) -> None:
         super().__init__()
         self.config = config
-        # How many latents around a part of a picture change its transforms: one for each
-        # depthwise 3x3 at 1/16, one for two of them at 1/8.
-        depth = max(config.analysis_depth, config.synthesis_depth)
-        self.halo = config.latent_depth + -(-depth // 2)
-        sizes = (config.width, config.latents, config.latent_depth, config.levels)
-        self.analysis = Analysis(*sizes, config.analysis_depth, config.expansion)
-        self.synthesis = Synthesis(*sizes, config.synthesis_depth, config.expansion)
+        self.halo = config.halo
+        sizes = (config.width, config.latents, config.levels)
+        self.analysis = Analysis(
+            *sizes, config.blocks("analysis"), config.blocks("analysis_latent")
+        )
+        self.synthesis = Synthesis(
+            *sizes, config.blocks("synthesis"), config.blocks("synthesis_latent")
+        )
         self.hyper_analysis = HyperAnalysis(
             config.latents, config.hyper_width, config.hyper, config.levels
         )
@@ -138,3 +114,22 @@ class Deployable(CodecModel):
         linear_start(
             self.analysis, self.synthesis, self.entropy.steps, crops, self.config.components
         )
+
+    @classmethod
+    def read_config(cls, values: Mapping[str, Any]) -> DeployableConfig:
+        """The configuration of values by name.
+
+        Those of `small-1` and `small-2` have one ``latent_depth`` and one ``expansion`` for both
+        transforms.
+        """
+        config = dict(values)
+        if "latent_depth" in config:
+            depth, expansion = config.pop("latent_depth"), config.pop("expansion")
+            for side in ("analysis", "synthesis"):
+                config[f"{side}_latent_depth"] = depth
+                config[f"{side}_expansions"] = config[f"{side}_latent_expansions"] = (expansion,)
+        return DeployableConfig(**config)
+
+    def take_over(self, source: CodecModel) -> Growth:
+        """Take over a smaller network of the family; see `lic.models.deployable.growth`."""
+        return take_over(self, source)
