@@ -22,12 +22,17 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Budget by the clock.")
 @click.option("--steps", type=click.IntRange(1), help="Budget by steps.")
 @click.option("--val", type=FOLDER, help="Held-out pictures.  [default: 1 in 20 of the others]")
-@click.option("--init", callback=weights_id, help="Weights to fine-tune: id, folder or file.")
+@click.option("--init", callback=weights_id, help="Weights to go on from: id, folder, file.")
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--device", help="cpu, cuda, ...; the GPU if there is one.")
 @click.option("--processes", type=click.IntRange(1), help="On this machine.  [default: 1]")
 @click.option("--resume", is_flag=True, help="Continue the run in --out, with its settings.")
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Continue, in --out, the run that a snapshot was made of.",
+)
 def train(
     folders: tuple[Path, ...],
     preset: str | None,
@@ -41,6 +46,7 @@ def train(
     device: str | None,
     processes: int | None,
     resume: bool,
+    snapshot: Path | None,
 ) -> None:
     """Train a codec on the pictures below FOLDERS.
 
@@ -48,10 +54,14 @@ def train(
     takes such a file, and --set changes single ones, such as --set batch=16 or --set
     model.components=1. OUT/report.html tells of the result.
 
-    Ctrl-C writes a checkpoint first, and --resume goes on from there. On a CPU, a process for each
-    core is fastest; with GPUs, one for each of them. Several machines are used by torchrun:
-    torchrun --nnodes 2 ... -m lic.cli train ...  (Where there are several processes, the exit code
-    is torchrun's.)
+    With --init, --preset or --set model.KEY=VALUE may ask for a larger network than that of the
+    weights: it begins by computing the same.
+
+    Ctrl-C writes a checkpoint first, and --resume goes on from there; on another machine,
+    --snapshot does, with a file made by lic weights snapshot. On a CPU, a process for each core is
+    fastest; with GPUs, one for each of them. Several machines are used by torchrun: torchrun
+    --nnodes 2 ... -m lic.cli train ...  (Where there are several processes, the exit code is
+    torchrun's.)
     """
     from torch.distributed import is_torchelastic_launched
 
@@ -69,12 +79,12 @@ def train(
         "init": None if init is None else str(weights_file(init).resolve()),
     }
     given = {key: value for key, value in options.items() if value is not None}
-    settings = gather_settings(out, config, given, assignments, resume)
+    settings = gather_settings(out, config, given, assignments, resume, snapshot)
     if settings.processes > 1 and not is_torchelastic_launched():
         count = f"--nproc-per-node={settings.processes}"
         launcher = ["-m", "torch.distributed.run", "--standalone", count]
         os.execv(sys.executable, [sys.executable, *launcher, "-m", "lic.cli", *sys.argv[1:]])
-    finished = start(settings, out, device, resume)
+    finished = start(settings, out, device, resume, snapshot)
     if finished is None:
         return
     try:
@@ -88,7 +98,7 @@ def train(
 
 @click.group()
 def weights() -> None:
-    """Make weights files of training runs."""
+    """Make weights files and snapshots of training runs."""
 
 
 @weights.command()
@@ -121,3 +131,17 @@ def pack(
     notes = {"summary": summary, "command": command, "data": data, "hardware": hardware}
     path = pack_run(run, weights_id, out or run / "weights", notes)
     click.echo(f"{path}: {path.stat().st_size} bytes", err=True)
+
+
+@weights.command()
+@click.argument("run", type=FOLDER)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def snapshot(run: Path, file: Path) -> None:
+    """Write the training RUN to FILE, small, to continue it on another machine.
+
+    lic train FOLDER --snapshot FILE --out RUN goes on, after a short warm-up.
+    """
+    from lic.training.snapshot import write_snapshot
+
+    write_snapshot(run, file)
+    click.echo(f"{file}: {file.stat().st_size} bytes", err=True)

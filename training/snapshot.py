@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from lic.codec.output import write_file
+from lic.models import UnknownModelError, create_model, full_config
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
@@ -72,12 +73,15 @@ def read_snapshot(path: Path) -> dict[str, Any]:
             for name, value in average.items()
         }
         name = metadata["model_name"]
+        with torch.device("meta"):
+            values["model_config"] = full_config(create_model(name, values["model_config"]))
     except (
         OSError,
         ValueError,
         KeyError,
         TypeError,
         RuntimeError,
+        UnknownModelError,
         safetensors.SafetensorError,
     ) as error:
         raise TrainingError(f"{path} is no readable snapshot: {error}") from error

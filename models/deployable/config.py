@@ -69,6 +69,8 @@ class DeployableConfig:
         if self.context_steps not in (1, 2, 4):
             raise ValueError("context_steps must be 1, 2 or 4")
         for stage in STAGES:
+            if getattr(self, f"{stage}_depth") < 0:
+                raise ValueError(f"{stage}_depth must not be negative")
             for name, valid, what in (
                 ("kernels", lambda kernel: kernel in KERNELS, "3, 5 or 7"),
                 ("expansions", lambda expansion: expansion > 0, "above 0"),

@@ -62,7 +62,12 @@ def test_the_saved_file_explains_every_setting() -> None:
         ({"loss": "ssim"}, "loss must be one of mse, ms-ssim, yuv"),
         ({"minutes": 2}, "one of minutes and steps"),
         ({"steps": 0}, "one of minutes and steps"),
-        ({"init": "small-1", "model": {"width": 3}}, "network of their own"),
+        ({"model": {"analysis_kernels": [4]}}, "analysis_kernels must be 3, 5 or 7"),
+        ({"model": {"synthesis_kernels": [3, 5]}}, "one value, or one for each block"),
+        ({"model": {"context_expansions": [0]}}, "context_expansions must be above 0"),
+        ({"model": {"analysis_depth": -1}}, "analysis_depth must not be negative"),
+        ({"schedule": "square"}, "schedule must be one of linear, cosine, trapezoid"),
+        ({"graphics": 1}, "graphics must lie between"),
     ],
 )
 def test_what_makes_no_sense_is_an_error_that_says_so(values: dict[str, Any], message: str) -> None:
@@ -94,7 +99,7 @@ def test_sizes_that_are_lists_can_be_set() -> None:
     assert config.model == {"widths": (12, 32, 64)}
     again = tomllib.loads(config.to_toml())
     assert TrainingConfig.from_values(again) == config
-    with pytest.raises(SettingsError, match="a list, of texts or of whole numbers"):
+    with pytest.raises(SettingsError, match="a list, of texts or of numbers"):
         TrainingConfig.from_values(override(values, ["model.widths=['a', 'b', 'c']"]))
 
 
@@ -104,3 +109,17 @@ def test_a_file_that_is_no_toml_is_a_named_error(tmp_path: Path) -> None:
     for name in (path, tmp_path / "missing.toml"):
         with pytest.raises(SettingsError, match="cannot read the settings"):
             read_values(name)
+
+
+def test_a_list_of_numbers_may_have_whole_ones() -> None:
+    config = TrainingConfig.from_values(override({"steps": 1}, ["model.analysis_expansions=[1]"]))
+    assert config.model == {"analysis_expansions": (1.0,)}
+
+
+def test_without_a_preset_the_network_is_inits_or_small() -> None:
+    assert TrainingConfig.from_values({"steps": 1}).preset == "small"
+    config = TrainingConfig.from_values({"steps": 1, "init": "any", "model": {"latents": 320}})
+    assert config.preset == ""
+    assert config.network("deployable", {"latents": 256, "width": 96})["latents"] == 320
+    with pytest.raises(SettingsError, match="a slice's channels"):
+        config.network("mlicv2", {"slices": 7})

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lic.training.data import CropDataset, split, summary, validation_crops
+from lic.training.data import CropDataset, recoloured, split, summary, validation_crops
 from lic.training.errors import TrainingError
 
 CPU = torch.device("cpu")
@@ -178,3 +178,33 @@ def test_validation_crops_are_the_middles_of_whole_cells(tmp_path: Path) -> None
     crops = validation_crops(sorted(tmp_path.iterdir()), 128)
     assert [tuple(crop.shape) for crop in crops] == [(1, 3, 64, 128)]
     assert crops[0].dtype == torch.uint8
+
+
+def test_drawn_pictures_are_cropped_beside_those_that_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "black.png", 64)
+    asked = []
+
+    def draw(pixels: int) -> list[np.ndarray]:
+        asked.append(pixels)
+        return [np.full((64, 64, 3), 255, np.uint8)]
+
+    made = CropDataset([path], 64, 1e9, CPU, draw=draw)
+    assert (asked, len(made), made.photographs) == ([64 * 64], 2, 1)
+    torch.manual_seed(0)
+    assert set(made.batch(16, 64).mean((1, 2, 3)).tolist()) == {0.0, 1.0}
+
+
+def test_a_share_of_the_crops_has_other_colours() -> None:
+    torch.manual_seed(0)
+    crops = torch.rand(400, 3, 2, 2)
+    changed = (recoloured(crops, 0.25) != crops).flatten(1).any(1)
+    assert 60 < int(changed.sum()) < 140
+    assert torch.equal(recoloured(crops, 0.0), crops)
+    all_changed = recoloured(crops, 1.0)
+    assert ((all_changed >= 0) & (all_changed <= 1)).all()
+
+
+def test_gray_stays_gray_but_for_its_contrast() -> None:
+    torch.manual_seed(0)
+    gray = torch.full((8, 3, 2, 2), 0.5)
+    torch.testing.assert_close(recoloured(gray, 1.0), gray)

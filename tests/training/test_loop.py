@@ -67,6 +67,33 @@ def test_the_learning_rate_rises_and_then_falls_to_zero(tmp_path: Path, schedule
     assert rates[-1] < 1e-5
 
 
+def test_a_trapezoid_holds_the_rate_before_it_falls(tmp_path: Path) -> None:
+    settings = {"warmup": 8, "schedule": "trapezoid", "fall": 0.5, "learning_rate": 1e-3}
+    rates = [row[-1] for row in run(make_trainer(tmp_path, steps=40, **settings)).rows]
+    assert rates[8:20] == [1e-3] * 12
+    assert rates[:8] == sorted(rates[:8])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    assert rates[-1] < 1e-4
+
+
+def test_low_rates_can_be_drawn_more_often(tmp_path: Path) -> None:
+    def mean_quality(power: float) -> float:
+        subject = make_trainer(tmp_path, steps=20, low_rates=power)
+        drawn: list[torch.Tensor] = []
+        original = subject.model.lambda_at
+
+        def lambda_at(quality: torch.Tensor) -> torch.Tensor:
+            drawn.append(quality)
+            return original(quality)
+
+        subject.model.lambda_at = lambda_at  # type: ignore[method-assign]
+        run(subject)
+        return float(torch.cat(drawn).mean())
+
+    means = [mean_quality(power) for power in (1.0, 2.0)]
+    assert means == pytest.approx([1 / 2, 1 / 3], abs=0.06)
+
+
 def test_the_last_part_sees_larger_crops_and_some_steps_see_shrunk_ones(tmp_path: Path) -> None:
     subject = make_trainer(
         tmp_path, steps=20, batch=4, final_crop=128, final_fraction=0.5, rescale=0.5

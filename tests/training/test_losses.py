@@ -25,6 +25,23 @@ def test_the_loss_is_zero_only_without_rate_and_distortion() -> None:
     assert loss.item() == pytest.approx(np.mean([1.01 / 0.1, 1.04 / 0.2]), rel=1e-3)
 
 
+def test_a_crop_beyond_the_limit_has_the_gradient_of_one_at_it() -> None:
+    x = torch.zeros(2, 3, 4, 4)
+    sure = torch.ones(2, 1, 1, 1)
+    gradients = []
+    for limit in (float("inf"), 1.0):
+        x_hat = torch.tensor([0.001, 0.1]).view(2, 1, 1, 1).expand_as(x).clone().requires_grad_()
+        out: Any = {"x_hat": x_hat, "likelihoods": {"y": sure, "z": sure}}
+        loss = rate_distortion_loss(out, x, torch.full((2,), 0.01), mean_squared_error, limit)[0]
+        loss.backward()
+        assert x_hat.grad is not None
+        gradients.append(x_hat.grad)
+    assert loss <= 1
+    free, limited = gradients
+    assert torch.equal(free[0], limited[0])
+    torch.testing.assert_close(limited[1], free[1] / (0.01 * 25.5**2 / 0.1))
+
+
 @pytest.mark.parametrize("loss", ["mse", "ms-ssim", "yuv"])
 @pytest.mark.parametrize("side", [64, 128, 256])
 def test_every_distortion_is_zero_for_equal_pictures_and_grows_with_noise(

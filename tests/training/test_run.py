@@ -115,7 +115,7 @@ def test_weights_are_fine_tuned_from_where_they_are(
 ) -> None:
     first = load_weights(Path(tiny_path), "tiny").runtime.model.state_dict()
     out = tmp_path / "run"
-    train(out, folder, f"init={tiny_path}", "learning_rate=1e-6", steps=8)
+    train(out, folder, "preset=", f"init={tiny_path}", "learning_rate=1e-6", steps=8)
     state = load_checkpoint(out, CPU)["ema"]
     # What a second stage learned of other weights is forgotten.
     kept = [name for name in first if ".selection." not in name]
@@ -129,11 +129,33 @@ def test_a_resumed_fine_tuning_does_not_need_the_weights_it_began_with(
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(Path(tiny_path).read_bytes())
     out = tmp_path / "run"
-    train(out, folder, f"init={weights}")
+    train(out, folder, "preset=", f"init={weights}")
     weights.unlink()
     more = start(gather_settings(out, None, {"steps": 3}, [], resume=True), out, "cpu", resume=True)
     assert more is not None
     assert more.state.step == 3
+
+
+@pytest.mark.parametrize("tiny_path", ["tiny"], indirect=True)
+def test_weights_grow_to_the_network_that_is_asked_for(
+    tmp_path: Path, folder: Path, tiny_path: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    words = ("preset=", f"init={tiny_path}", "model.analysis_depth=3")
+    train(out, folder, *words)
+    assert load_checkpoint(out, CPU)["model_config"]["analysis_depth"] == 3
+    assert "new: analysis.blocks.1, analysis.blocks.2" in " ".join(capfd.readouterr().err.split())
+    config = gather_settings(out, None, {"steps": 3}, [], resume=True)
+    more = start(config, out, "cpu", resume=True)
+    assert more is not None
+    assert more.state.step == 3
+    for name, words, message in (
+        ("smaller", ("preset=", "model.latents=16"), "would become smaller"),
+        ("foreign", ("preset=mlicv2-tiny",), "another family|cannot be grown"),
+        ("no such", ("preset=", "model.latent=3"), "no setting 'model.latent'"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            train(tmp_path / name, folder, f"init={tiny_path}", *words)
 
 
 def test_a_resume_that_fails_leaves_the_settings_as_they_were(tmp_path: Path, folder: Path) -> None:
