@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from lic import codec
-from lic.codec.annealing import Schedule, soft_round
+from lic.codec.annealing import schedule, soft_round
 from lic.codec.coding import encode_picture
 from lic.codec.weights import Weights
 
@@ -48,9 +48,10 @@ def test_the_same_effort_gives_the_same_file(tiny_weights: Weights, budgie: Pixe
     assert first == second
 
 
-def test_rounding_grows_sure_of_itself_as_the_temperature_falls() -> None:
+@pytest.mark.parametrize("random", [False, True])
+def test_rounding_grows_sure_of_itself_as_the_temperature_falls(random: bool) -> None:
     values = torch.linspace(-3, 3, 601)
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0) if random else None
     errors = []
     for temperature in (0.5, 0.1, 0.02):
         soft = soft_round(values, temperature, generator)
@@ -60,9 +61,19 @@ def test_rounding_grows_sure_of_itself_as_the_temperature_falls() -> None:
     assert errors[-1] < 0.05
 
 
-@pytest.mark.parametrize("iterations", [1, 100, 2000])
-def test_any_number_of_iterations_runs_through_the_whole_schedule(iterations: int) -> None:
-    temperatures = list(Schedule(iterations).temperatures())
-    assert len(temperatures) == iterations
-    assert temperatures[0] == 0.5
+def test_without_draws_rounding_is_monotone_and_keeps_integers_and_halves() -> None:
+    soft = soft_round(torch.linspace(-2, 2, 401), 0.5)
+    assert (soft.diff() >= -1e-6).all()
+    fixed = torch.arange(-4, 4) / 2
+    torch.testing.assert_close(soft_round(fixed, 0.5), fixed, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("iterations", [1, 5, 10, 11, 300])
+def test_any_number_of_iterations_begins_smoothly_and_cools(iterations: int) -> None:
+    paces = list(schedule(iterations))
+    assert len(paces) == iterations
+    assert [pace.random for pace in paces] == [i >= 10 for i in range(iterations)]
+    assert paces[0].temperature == 1.0
+    temperatures = [pace.temperature for pace in paces]
     assert temperatures == sorted(temperatures, reverse=True)
+    assert sum(pace.learning_rate for pace in paces[:10]) <= 0.1 + 1e-9
