@@ -55,7 +55,7 @@ class TrainingConfig:
     warmup: int = _setting(300, "warm-up steps of the first stage, and after a snapshot")
     weight_decay: float = _setting(1e-4, "of convolutions' weights")
     clip: float = _setting(1.0, "largest norm of a gradient")
-    crop_limit: float = _setting(4.0, "largest loss of a crop, in units of the mean loss")
+    crop_limit: float = _setting(2.0, "largest loss of a crop, in units of the mean loss")
     ema: float = _setting(0.999, "decay of the average of the weights, which is the result")
     linear_start: bool = _setting(True, "begin as the KLT codec of the training pictures")
     bf16: bool = _setting(True, "compute the networks in bfloat16 where the device can")

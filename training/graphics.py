@@ -47,6 +47,12 @@ def _paper_and_ink(random: np.random.Generator) -> tuple[tuple[int, int, int], .
     return _colour(random), _colour(random)
 
 
+def _levels(values: NDArray[np.float64]) -> Pixels:
+    """Values rounded to 8-bit levels."""
+    pixels: Pixels = values.round().clip(0, 255).astype(np.uint8)
+    return pixels
+
+
 def text(random: np.random.Generator, side: int) -> Pixels:
     """Lines of random words, from small print to headlines."""
     paper, ink = _paper_and_ink(random)
@@ -99,8 +105,7 @@ def panels(random: np.random.Generator, side: int) -> Pixels:
         shape(box, _colour(random), _colour(random) if random.random() < 0.3 else None)
     grain = random.choice([0.0, 2.0, 6.0, 15.0])
     channels = 1 if random.random() < 0.5 else 3
-    noisy = np.asarray(image) + random.normal(0, grain, (side, side, channels))
-    return noisy.round().clip(0, 255).astype(np.uint8)
+    return _levels(np.asarray(image) + random.normal(0, grain, (side, side, channels)))
 
 
 def mosaic(random: np.random.Generator, side: int) -> Pixels:
@@ -115,8 +120,7 @@ def mosaic(random: np.random.Generator, side: int) -> Pixels:
         repeats = (rows // unit.shape[0] + 1, columns // unit.shape[1] + 1)
         index = np.tile(unit, repeats)[:rows, :columns]
     cells = palette[index].repeat(height, 0).repeat(width, 1)[:side, :side]
-    noisy = cells + random.normal(0, random.choice([0.0, 8.0]), cells.shape)
-    return noisy.round().clip(0, 255).astype(np.uint8)
+    return _levels(cells + random.normal(0, random.choice([0.0, 8.0]), cells.shape))
 
 
 def grating(random: np.random.Generator, side: int) -> Pixels:
@@ -128,8 +132,7 @@ def grating(random: np.random.Generator, side: int) -> Pixels:
     wave = np.sin(2 * np.pi * along / pitch * (1 + random.uniform(0, 0.5) * along / side))
     wave = np.sign(wave) if random.random() < 0.3 else wave
     first, second = (np.array(_colour(random)) for _ in range(2))
-    mixed = first + (second - first) * (0.5 + 0.5 * wave[..., None])
-    return mixed.round().clip(0, 255).astype(np.uint8)
+    return _levels(first + (second - first) * (0.5 + 0.5 * wave[..., None]))
 
 
 KINDS: tuple[Draw, ...] = (text, plot, panels, mosaic, grating)

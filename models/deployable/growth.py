@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatch
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -69,6 +69,7 @@ def take_over(model: Deployable, source: CodecModel) -> Growth:
     # At no quality wider than the narrowest scale, which is not even coded.
     faint = LOG_SCALE_MIN - model.entropy.latent_gain.log_gain.max(0).values
     outputs = outputs_per_latent(new.components)
+    step: Any
     for step in model.entropy.steps:
         for head, scales in zip(step.heads, faint.chunk(STEPS), strict=True):
             weight, bias = (t.unflatten(0, (outputs, group)) for t in (head.weight, head.bias))
