@@ -50,13 +50,16 @@ class Pace:
 def schedule(iterations: int) -> Iterator[Pace]:
     """The paces of so many iterations: up to ten smooth ones, then random ones.
 
-    The smooth ones lead a tenth of a step away, however many they are.
+    The smooth ones lead a tenth of a step away, however many they are. The draws' noise costs the
+    lowest qualities most, so long runs move more slowly.
     """
     smooth = min(iterations, _SMOOTH_ITERATIONS)
+    drawn = iterations - smooth
+    rate = 0.002 + 0.001 * min(20 / max(drawn, 1), 1)
     for i in range(smooth):
         yield Pace(min(0.1 / smooth, 0.02), _between(1.0, 0.3, i, smooth), random=False)
-    for i in range(iterations - smooth):
-        yield Pace(0.003, _between(0.3, 0.1, i, iterations - smooth), random=True)
+    for i in range(drawn):
+        yield Pace(rate, _between(0.3, 0.1, i, drawn), random=True)
 
 
 def _between(first: float, last: float, index: int, count: int) -> float:
