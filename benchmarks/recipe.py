@@ -32,8 +32,12 @@ from lic.training.validation import validate
 
 QUALITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
+# The crops as they are, each with its whole loss: what the published tables were made with.
+PLAIN = ("recolour=0", "crop_limit=1e9")
+
 # The preset `small` at half its widths: a training fits into minutes.
 SMALL = (
+    *PLAIN,
     "model.width=64",
     "model.latents=128",
     "model.hyper=48",
@@ -59,13 +63,16 @@ RECIPE: dict[str, tuple[str, ...]] = {
     "32 crops of 64": ("batch=32", "crop=64"),
     "last fifth: 2 crops of 256": ("final_fraction=0.2",),
     "twice the expansion, half the blocks": (
-        "model.expansion=2",
+        "model.analysis_expansions=[2]",
+        "model.analysis_latent_expansions=[2]",
+        "model.synthesis_latent_expansions=[2]",
+        "model.synthesis_expansions=[2]",
         "model.analysis_depth=1",
         "model.synthesis_depth=2",
     ),
     "half of the steps rescaled": ("rescale=0.5",),
     "1.6 times the steps": ("steps=4000",),
-    "two blocks at 1/16": ("model.latent_depth=2",),
+    "two blocks at 1/16": ("model.analysis_latent_depth=2", "model.synthesis_latent_depth=2"),
     "K = 2": ("model.components=2",),
     "no EMA": ("ema=0",),
     "no weight decay": ("weight_decay=0",),
@@ -73,6 +80,7 @@ RECIPE: dict[str, tuple[str, ...]] = {
 }
 
 MLIC = (
+    *PLAIN,
     "preset=mlicv2-s",
     "batch=4",
     "learning_rate=2e-3",
