@@ -117,8 +117,6 @@ def start(
         saved = load_checkpoint(out, torch.device("cpu"))
     elif snapshot is not None:
         saved = read_snapshot(snapshot)
-    console = Console(stderr=True, quiet=not leads())
-    name, model = _network(config, saved, console)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -126,7 +124,7 @@ def start(
     interruption = None
     with process_group(device):
         try:
-            return _train(config, name, model, device, out, saved)
+            return _train(config, device, out, saved)
         except TrainingInterruptedError as error:
             # All processes stop together, and can leave the group in order: without the
             # traceback, which would keep the trainer.
@@ -136,14 +134,13 @@ def start(
 
 def _train(
     config: TrainingConfig,
-    name: str,
-    model: CodecModel,
     device: torch.device,
     out: Path,
     saved: dict[str, Any] | None,
 ) -> Finished | None:
     """Train the network as one of the processes; all but the first return None."""
     console = Console(stderr=True, quiet=not leads())
+    name, model = _network(config, saved, console)
     dataset, held_out, paths = _pictures(config, device, console)
     trainer = Trainer(name, model, config, dataset, held_out, out, device)
     if saved is not None:
@@ -165,7 +162,7 @@ def _network(
     """The network of a saved state, or of the weights to start from, or a new one."""
     if saved is not None:  # the weights that the run began with may be gone by now
         model = create_model(saved["model_name"], saved["model_config"])
-        if config.model.items() - full_config(model).items():
+        if config.network(saved["model_name"], full_config(model)) != full_config(model):
             raise TrainingError("a run that goes on cannot become another network")
         return saved["model_name"], model
     torch.manual_seed(config.seed)

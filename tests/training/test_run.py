@@ -141,7 +141,7 @@ def test_weights_grow_to_the_network_that_is_asked_for(
     tmp_path: Path, folder: Path, tiny_path: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    words = ("preset=", f"init={tiny_path}", "model.analysis_depth=3")
+    words = ("preset=", f"init={tiny_path}", "model.analysis_depth=3", "model.context_kernels=[5]")
     train(out, folder, *words)
     assert load_checkpoint(out, CPU)["model_config"]["analysis_depth"] == 3
     assert "new: analysis.blocks.1, analysis.blocks.2" in " ".join(capfd.readouterr().err.split())
