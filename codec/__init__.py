@@ -53,7 +53,7 @@ def encode(
     weights
         An installed weights' id, or weights loaded by `lic.codec.weights.load_weights`.
     effort
-        Iterations of stochastic Gumbel annealing for each tile (`lic.codec.annealing`): fewer bits
+        Iterations of annealing for each tile (`lic.codec.annealing`): fewer bits
         for the same picture, or a better one, at some seconds for ten of them; never a worse one.
     report
         Called with the numbers of iterations done and in all.
