@@ -34,7 +34,7 @@ from lic.training.config import TrainingConfig
 from lic.training.data import CropDataset, recoloured
 from lic.training.errors import TrainingError, TrainingInterruptedError
 from lic.training.losses import distortion, rate_distortion_loss
-from lic.training.optimizer import optimizer
+from lic.training.optimizer import falling, optimizer
 from lic.training.processes import leads
 from lic.training.validation import RatePoint, validate
 
@@ -364,16 +364,10 @@ class Trainer:
 
     def _learning_rate(self, fraction: float) -> float:
         spent = self._stage_fraction(fraction)
-        if self.config.schedule == "cosine":
-            falling = (1 + math.cos(math.pi * spent)) / 2
-        elif self.config.schedule == "trapezoid":
-            falling = min((1 - spent) / self.config.fall, 1.0)
-        else:
-            falling = 1 - spent
         rising = 1.0  # the second stage is a short one, of one layer from zero
         if self.progress.stage == 1:
             rising = min(self._warm_steps() / self.config.warmup, 1.0)
-        return self.config.learning_rate * rising * falling
+        return self.config.learning_rate * rising * falling(self.config, spent)
 
     def _tell(self, observer: Observer, before: float, fraction: float) -> None:
         """Tell the observer of a step, from ``before`` to ``fraction`` of the budget."""

@@ -1,4 +1,4 @@
-"""The optimizer: AdamW, with the rate that each kind of parameter stands."""
+"""The optimizer: AdamW, with the rate that each kind of parameter stands, and its schedule."""
 
 from __future__ import annotations
 
@@ -40,3 +40,12 @@ def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
         betas=(0.9, 0.98),
         fused=True,
     )
+
+
+def falling(config: TrainingConfig, spent: float) -> float:
+    """What is left of the peak rate, 1 to 0, when a fraction of a stage is spent."""
+    if config.schedule == "cosine":
+        return (1 + math.cos(math.pi * spent)) / 2
+    if config.schedule == "trapezoid":
+        return min((1 - spent) / config.fall, 1.0)
+    return 1 - spent
