@@ -91,7 +91,7 @@ def _check_output(path: Path, overwrite: bool) -> None:
     default=0,
     show_default=True,
     metavar="N",
-    help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 and more are thorough.",
+    help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
 )
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(
