@@ -92,7 +92,7 @@ def _finish(layer: kinds.Convolution | kinds.Depthwise, total: Wide, quality: in
 
 def _gated(value: Wide, gate: Wide, three: int, multiplier: int) -> Wide:
     opened = np.clip(gate + three, 0, 2 * three)
-    return saturate(rescale(value * opened, np.int64(multiplier)))
+    return saturate(rescale(value * opened, np.array(multiplier)))
 
 
 @compute.register

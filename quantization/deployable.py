@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from lic.models.deployable.context import STEPS, position
+from lic.models.deployable.context import STEPS, ContextStep, position
 from lic.models.deployable.model import Deployable
 from lic.models.layers import Down, TokenMixing, Up
 from lic.quantization.float_graph import FloatGraph
@@ -84,14 +84,16 @@ def _body(graph: FloatGraph, source: int, body: nn.Sequential) -> int:
 
 def _step(model: Deployable, step: int) -> FloatGraph:
     module = model.entropy.steps[step]
+    assert isinstance(module, ContextStep)
     graph = FloatGraph()
     x = graph.add("input", name="features")
     if module.visible:
         x = graph.add("concatenation", x, graph.add("input", name="decoded"))
     x = graph.blocks(graph.convolution(x, module.fuse), module.blocks)
-    heads = [
-        graph.convolution(graph.add("subsample", x, place=position(group, step)), head)
-        for group, head in enumerate(module.heads)
-    ]
+    heads = []
+    for group, head in enumerate(module.heads):
+        assert isinstance(head, nn.Conv2d)
+        cell = graph.add("subsample", x, place=position(group, step))
+        heads.append(graph.convolution(cell, head))
     graph.outputs = [graph.add("mixture", *heads, factor=model.config.components)]
     return graph

@@ -62,7 +62,7 @@ class FloatGraph:
     def down(self, source: int, module: Down, gain: QualityGain | None = None) -> int:
         """`Down`: unshuffle and convolution, the weights' columns in this graph's order."""
         weight = module.conv.weight.detach()[:, :, 0, 0]
-        cells = weight.unflatten(1, (-1, module.factor**2)).transpose(1, 2).flatten(1)
+        cells = weight.reshape(len(weight), -1, module.factor**2).transpose(1, 2).flatten(1)
         folded = self.add("unshuffle", source, factor=module.factor)
         return self.add("convolution", folded, weight=cells, bias=_bias(module.conv), gain=gain)
 
@@ -70,7 +70,7 @@ class FloatGraph:
         """`Up`: convolution and shuffle, the weights' rows in this graph's order."""
         places = module.factor**2
         weight, bias = (
-            t.unflatten(0, (-1, places)).transpose(0, 1).flatten(0, 1)
+            t.reshape(-1, places, *t.shape[1:]).transpose(0, 1).flatten(0, 1)
             for t in (module.conv.weight.detach()[:, :, 0, 0], _bias(module.conv))
         )
         spread = self.add("convolution", source, weight=weight, bias=bias)
@@ -116,7 +116,8 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 def _gain(layer: FloatLayer, quality: Tensor) -> Tensor:
     assert layer.gain is not None
-    return layer.gain(quality).permute(0, 2, 3, 1)
+    gains: Tensor = layer.gain(quality)
+    return gains.permute(0, 2, 3, 1)
 
 
 def _compute(layer: FloatLayer, sources: list[Tensor], quality: Tensor) -> Tensor:
@@ -142,7 +143,8 @@ def _compute(layer: FloatLayer, sources: list[Tensor], quality: Tensor) -> Tenso
             return F.hardswish(x)
         case "gate":
             value, gate = x.chunk(2, dim=3)
-            return value * F.hardsigmoid(gate)
+            gated: Tensor = value * F.hardsigmoid(gate)
+            return gated
         case "add":
             return x + sources[1]
         case "gain":
@@ -150,13 +152,14 @@ def _compute(layer: FloatLayer, sources: list[Tensor], quality: Tensor) -> Tenso
         case "concatenation" | "mixture":
             return torch.cat(sources, dim=3)
         case "unshuffle":
-            n = layer.factor
-            cells = x.unflatten(2, (-1, n)).unflatten(1, (-1, n))
+            n, (batch, height, width, _) = layer.factor, x.shape
+            cells = x.reshape(batch, height // n, n, width // n, n, -1)
             return cells.permute(0, 1, 3, 2, 4, 5).flatten(3)
         case "shuffle":
             n = layer.factor
-            cells = x.unflatten(3, (n, n, -1)).permute(0, 1, 3, 2, 4, 5)
+            cells = x.reshape(*x.shape[:3], n, n, -1).permute(0, 1, 3, 2, 4, 5)
             return cells.flatten(3, 4).flatten(1, 2)
         case "subsample":
-            return x[:, layer.place[0] :: 2, layer.place[1] :: 2]
+            cell: Tensor = x[:, layer.place[0] :: 2, layer.place[1] :: 2]
+            return cell
     raise ValueError(f"no such kind of layer: {layer.kind}")

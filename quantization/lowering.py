@@ -95,7 +95,8 @@ class Units:
     def largest(self, at: int) -> Floats:
         """The largest magnitudes (C,) of a value and of those that share its unit."""
         members = [m for i, m in enumerate(self.maxima) if self._root(i) == self._root(at)]
-        return np.maximum.reduce(members)
+        largest: Floats = np.maximum.reduce(members)
+        return largest
 
     def _root(self, at: int) -> int:
         while self.roots[at] != at:
@@ -241,7 +242,9 @@ def _round_weights(
     step = np.maximum(most, -least) / (ACCUMULATOR_LIMIT - slack - 1)
     step = np.maximum(step, np.abs(weights).max(axis=0) / (2 ** (bits - 1) - 1))
     step = np.maximum(step, target.unit * 2.0**-24)  # a channel of zeros
-    kind = np.int8 if bits <= 8 else np.int16
+    integers: NDArray[np.int8] | NDArray[np.int16] = np.rint(weights / step).astype(np.int16)
+    if bits <= 8:
+        integers = integers.astype(np.int8)
     ratio = step / target.unit * 2.0**31
     if target.log_gain is None:
         multiplier = Multiplier(fixed=rounded(ratio))
@@ -250,7 +253,7 @@ def _round_weights(
             logarithms=logarithms(ratio * np.exp(target.log_gain)),
             offsets=None if target.offset is None else rounded(target.offset),
         )
-    return rounded(weights / step).astype(kind), rounded(bias / step), multiplier
+    return integers, rounded(bias / step), multiplier
 
 
 def gain_logarithms(gains: Floats) -> NDArray[np.int32]:
