@@ -64,13 +64,11 @@ def logarithms(values: Floats) -> NDArray[np.int32]:
 class Units:
     """The unit of each value of a graph (C,), from its ranges."""
 
-    def __init__(
-        self, ranges: Ranges, given: Mapping[int, Floats], by_channel: frozenset[int] = frozenset()
-    ) -> None:
-        """Choose the units.
+    def __init__(self, ranges: Ranges, given: Mapping[int, Floats]) -> None:
+        """Choose the units; ``given`` fixes those of some values.
 
-        ``given`` fixes those of some values; ``by_channel`` names values whose channels have units
-        of their own: the others have one.
+        Each channel of a residual stream has its own, which costs nothing and keeps quiet channels
+        precise; all other values have one, which their pointwise functions need.
         """
         self.layers = ranges.graph.layers
         self.maxima = [m.double().numpy() for m in ranges.maxima]
@@ -80,7 +78,8 @@ class Units:
                 for source in layer.sources:
                     self._join(source, at)
         self.given = {self._root(at): unit for at, unit in given.items()}
-        self.by_channel = {self._root(at) for at in by_channel}
+        streams = [at for at, layer in enumerate(self.layers) if layer.kind == "add"]
+        self.by_channel = {self._root(at) for at in streams}
         self.units: list[Floats] = []
         for at in range(len(self.layers)):
             self.units.append(self._unit(at))
