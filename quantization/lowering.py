@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 HEADROOM = 4.0
 """How many times the calibrated maximum an activation can hold."""
 _SMALLEST = 1e-6
+_QUIETEST = 64
+"""How many times finer the unit of a stream's quietest channel is than that of its loudest."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,10 @@ class Units:
         readers = [layer.kind for layer in self.layers if at in layer.sources]
         if "gate" in readers:
             largest = np.repeat(largest.reshape(2, -1).max(axis=1), largest.size // 2)
-        elif root not in self.by_channel:
+        elif root in self.by_channel:
+            # A channel that calibration found quiet may be loud on other pictures.
+            largest = np.maximum(largest, largest.max() / _QUIETEST)
+        else:
             largest = np.full_like(largest, largest.max())
         unit = unit_of(largest)
         if self.layers[at].kind in ("gate", "hard_swish"):
