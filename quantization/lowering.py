@@ -244,10 +244,13 @@ def _round_weights(
     # Rounding may add half a unit to each weight.
     slack = 0.5 * np.broadcast_to(np.maximum(high, -low), weights.shape).sum(axis=0)
     step = np.maximum(most, -least) / (ACCUMULATOR_LIMIT - slack - 1)
-    step = np.maximum(step, np.abs(weights).max(axis=0) / (2 ** (bits - 1) - 1))
+    usual = np.abs(weights).max(axis=0) / (2 ** (bits - 1) - 1)
+    # A sum is rescaled by less than one, so its unit must be finer than the result's: where inputs
+    # are coarse and results are fine, weights take more bits than asked for.
+    step = np.maximum(step, np.minimum(usual, 0.9 * target.unit))
     step = np.maximum(step, target.unit * 2.0**-24)  # a channel of zeros
     integers: NDArray[np.int8] | NDArray[np.int16] = np.rint(weights / step).astype(np.int16)
-    if bits <= 8:
+    if np.abs(integers).max() <= np.iinfo(np.int8).max:
         integers = integers.astype(np.int8)
     ratio = step / target.unit * 2.0**31
     if target.log_gain is None:
