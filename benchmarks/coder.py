@@ -334,7 +334,7 @@ def main() -> None:
     parser.add_argument("--every-isa", action="store_true", help="measure the others too")
     parser.add_argument("--no-peers", action="store_true", help="measure only lic")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="for the workload kodak")
-    parser.add_argument("--weights", default="small-1", help="id of installed weights for it")
+    parser.add_argument("--weights", default="small-2", help="id of installed weights for it")
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()

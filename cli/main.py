@@ -48,7 +48,7 @@ def main() -> None:
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
     10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
     14 unusable checkpoint of a peer, 15 training interrupted (it can be resumed),
-    16 unusable settings, 1 anything else.
+    16 unusable settings, 17 the file needs a newer program, 1 anything else.
     """
 
 

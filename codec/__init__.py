@@ -1,14 +1,15 @@
 """Pictures to files and back.
 
 `encode` and `decode` are the library's front door; importing this package does not import torch,
-which they load when called. `read_header` tells what a file is without decoding it.
+which they load when called. `read_header` tells a picture's size from a file's first bytes, and
+`read_container` all that a file says, without decoding it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lic.codec.container import Container, Header, read_container
+from lic.codec.container import Container, Header, read_container, read_header
 from lic.codec.errors import LicError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "decode",
     "encode",
     "read_container",
+    "read_header",
 ]
 
 
@@ -87,11 +89,11 @@ def decode(
     Raises
     ------
     LicError
-        Its subclasses name the cause: truncated, corrupt, of an unknown version, too large,
+        Its subclasses name the cause: truncated, corrupt, made for a newer program, too large,
         weights that are not installed.
     """
     from lic.codec.coding import decode_picture
     from lic.codec.weights import resolve
 
     container = read_container(data, max_pixels)
-    return decode_picture(container, resolve(weights or container.header.weights_id))
+    return decode_picture(container, resolve(weights or container.weights.id))

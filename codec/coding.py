@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from lic.codec.annealing import CodedTile, Report, improve
-from lic.codec.container import QUALITY_STEPS, Container, Header
+from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReference
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, padded, tiles
 from lic.codec.weights import Weights
@@ -49,16 +49,13 @@ def encode_picture(
         improve(runtime, pixels, coded, level, skip_below, effort, report)
     streams = tuple(t.stream for t in coded)
     header = Header(
-        weights_id=weights.id,
-        weights_digest=weights.digest,
         width=width,
         height=height,
         quality=steps,
         skip_below=skip_below,
         tile=tile // TILE_UNIT,
-        lengths=tuple(map(len, streams)),
     )
-    return Container(header, streams).to_bytes()
+    return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()
 
 
 def _part(
@@ -76,10 +73,10 @@ def _part(
 def decode_picture(container: Container, weights: Weights) -> NDArray[np.uint8]:
     """The pixels of a container; see `lic.codec.decode`."""
     header, runtime = container.header, weights.runtime
-    if header.weights_digest != weights.digest:
+    if container.weights.digest != weights.digest:
         raise WeightsError(
-            f"the file was made with other weights of the id {header.weights_id!r} "
-            f"(digest {header.weights_digest.hex()}, here {weights.digest.hex()})"
+            f"the file was made with other weights of the id {container.weights.id!r} "
+            f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
         )
     level = header.level
     stride, tile = runtime.stride, header.tile * TILE_UNIT

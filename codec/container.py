@@ -1,61 +1,75 @@
-"""The file format: a header that reads and writes itself, checksums, and the tiles' streams.
+"""The file format: a fixed header, boxes, a checksum. Nothing here decodes pictures.
 
-FORMAT.md beside this module describes the same bytes in words. Nothing here decodes pictures.
+FORMAT.md beside this module describes the same bytes in words. `read_header` needs a file's first
+17 bytes and tells the picture's size; `read_container` reads and verifies all of it.
 """
 
 from __future__ import annotations
 
+import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from lic.codec.errors import (
     CorruptFileError,
     LimitError,
     TruncatedFileError,
+    UnsupportedBoxError,
     UnsupportedVersionError,
 )
 from lic.codec.tiling import MAX_TILE, TILE_UNIT, padded, tile_count
 
 MAGIC = b"\x89LIC"
-VERSION = 1
+VERSION = 2
 QUALITY_STEPS = 10000
 DIGEST_BYTES = 4
+_HEADER = struct.Struct("<4sBIIHBB")
+_CHECKSUM_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
+_VARINT_BITS = 35
+_WEIGHTS, _STREAMS = "W", "S"
+# What a file's parts are called; the boxes from "i" on are reserved, and are kept as they are.
+_NAMES = {
+    _WEIGHTS: "weights",
+    _STREAMS: "streams",
+    "i": "icc",
+    "e": "exif",
+    "x": "xmp",
+    "o": "original",
+}
 
 
 class _Reader:
-    """A cursor over bytes that refuses to read beyond their end."""
+    """A cursor over a part of bytes that refuses to read beyond its end."""
 
-    def __init__(self, data: bytes, position: int = 0) -> None:
-        self.data = data
-        self.position = position
+    def __init__(self, data: bytes, start: int, end: int) -> None:
+        self._data = data
+        self.position = start
+        self.end = end
 
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes; raises TruncatedFileError."""
-        if count > len(self.data) - self.position:
+        if count > self.end - self.position:
             raise TruncatedFileError(
-                f"the file is truncated: {len(self.data)} bytes, and {count} more were to be read "
-                f"from byte {self.position} on"
+                f"the file is truncated: {count} bytes should follow byte {self.position}, and "
+                f"there are {max(self.end - self.position, 0)}"
             )
         self.position += count
-        return self.data[self.position - count : self.position]
-
-    def uint(self, size: int) -> int:
-        """A little-endian unsigned integer of ``size`` bytes."""
-        return int.from_bytes(self.take(size), "little")
+        return self._data[self.position - count : self.position]
 
     def varint(self) -> int:
         """A LEB128 integer below 2^35, in its shortest form."""
         value = 0
-        for shift in range(0, 35, 7):
-            byte = self.uint(1)
+        for shift in range(0, _VARINT_BITS, 7):
+            byte = self.take(1)[0]
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 if byte == 0 and shift:
                     break
                 return value
-        raise CorruptFileError("the header is corrupt: it holds a malformed integer")
+        raise CorruptFileError("the file is corrupt: it holds a malformed integer")
 
 
 def _varint(value: int) -> bytes:
@@ -69,7 +83,7 @@ def _varint(value: int) -> bytes:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself before the streams.
+    """The fixed header, a file's first 17 bytes.
 
     Raises
     ------
@@ -77,10 +91,6 @@ class Header:
         If a field is out of its range.
     """
 
-    weights_id: str
-    """The weights' permanent id: 1 to 63 characters of printable ASCII."""
-    weights_digest: bytes
-    """The first 4 bytes of the SHA-256 of the weights' file."""
     width: int
     """Pixels, 1 to 2^31 - 1."""
     height: int
@@ -91,15 +101,9 @@ class Header:
     """Latents whose scale indices are all below this are not coded; 0 to 255."""
     tile: int
     """A tile's side in units of 64 pixels, 1 to 32."""
-    lengths: tuple[int, ...]
-    """Bytes of each tile's stream, row by row."""
 
     def __post_init__(self) -> None:
         checks = {
-            "weights_id": 0 < len(self.weights_id) <= _MAX_ID
-            and self.weights_id.isascii()
-            and self.weights_id.isprintable(),
-            "weights_digest": len(self.weights_digest) == DIGEST_BYTES,
             "width": 0 < self.width <= _MAX_SIDE,
             "height": 0 < self.height <= _MAX_SIDE,
             "quality": 0 <= self.quality <= QUALITY_STEPS,
@@ -109,113 +113,199 @@ class Header:
         for name, good in checks.items():
             if not good:
                 raise ValueError(f"the header's field {name} is out of range")
-        if len(self.lengths) != tile_count(self.width, self.height, self.tile * TILE_UNIT):
-            raise ValueError("the header's number of tiles does not fit the picture's size")
 
     @property
     def level(self) -> float:
         """The quality as the network takes it, 0 to 1."""
         return self.quality / QUALITY_STEPS
 
+    @property
+    def tiles(self) -> int:
+        """How many tiles cover the picture."""
+        return tile_count(self.width, self.height, self.tile * TILE_UNIT)
+
     def to_bytes(self) -> bytes:
-        """The header's bytes, its checksum included."""
-        name = self.weights_id.encode("ascii")
-        parts = [
-            MAGIC,
-            bytes([VERSION, len(name)]),
-            name,
-            self.weights_digest,
-            _varint(self.width),
-            _varint(self.height),
-            self.quality.to_bytes(2, "little"),
-            bytes([self.skip_below]),
-            bytes([self.tile]),
-            *(_varint(length) for length in self.lengths),
-        ]
-        body = b"".join(parts)
-        return body + zlib.crc32(body).to_bytes(4, "little")
+        """The header's 17 bytes."""
+        return _HEADER.pack(
+            MAGIC, VERSION, self.width, self.height, self.quality, self.skip_below, self.tile
+        )
+
+
+@dataclass(frozen=True)
+class WeightsReference:
+    """Which weights a file was made with.
+
+    Raises
+    ------
+    ValueError
+        If a field is out of its range.
+    """
+
+    id: str
+    """The weights' permanent id: 1 to 63 characters of printable ASCII."""
+    digest: bytes
+    """The first 4 bytes of the SHA-256 of the weights' file."""
+
+    def __post_init__(self) -> None:
+        if not (0 < len(self.id) <= _MAX_ID and self.id.isascii() and self.id.isprintable()):
+            raise ValueError("the weights' id must be of 1 to 63 printable ASCII characters")
+        if len(self.digest) != DIGEST_BYTES:
+            raise ValueError(f"the weights' digest must have {DIGEST_BYTES} bytes")
+
+    def to_bytes(self) -> bytes:
+        """The payload of the box of the weights."""
+        return self.digest + self.id.encode("ascii")
 
     @classmethod
-    def read(cls, reader: _Reader, max_pixels: int) -> Header:
-        """Parse a header; memory stays bounded by ``max_pixels`` and by the bytes there are.
-
-        Raises
-        ------
-        CorruptFileError, TruncatedFileError, UnsupportedVersionError, LimitError
-        """
-        start = reader.data[: len(MAGIC)]
-        if start != MAGIC[: len(start)]:
-            raise CorruptFileError("this is not a lic file: it does not begin with lic's signature")
-        reader.take(len(MAGIC))
-        version = reader.uint(1)
-        if version != VERSION:
-            raise UnsupportedVersionError(
-                f"the file has format version {version}; this program reads version {VERSION}"
-            )
-        try:
-            name = reader.take(reader.uint(1)).decode("ascii")
-            digest = reader.take(DIGEST_BYTES)
-            width, height = reader.varint(), reader.varint()
-            quality, skip_below, tile = reader.uint(2), reader.uint(1), reader.uint(1)
-            tiles = tile_count(width, height, tile * TILE_UNIT)
-            # Each length takes a byte at least, so a false count ends here and not in memory.
-            if tiles > len(reader.data):
-                raise TruncatedFileError(f"the file is truncated: it cannot hold {tiles} tiles")
-            lengths = tuple(reader.varint() for _ in range(tiles))
-            body = reader.data[: reader.position]
-            if reader.uint(4) != zlib.crc32(body):
-                raise CorruptFileError("the header is corrupt: its checksum does not fit")
-            header = cls(name, digest, width, height, quality, skip_below, tile, lengths)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise CorruptFileError(f"the header is corrupt: {error}") from error
-        if padded(width) * padded(height) > max_pixels:
-            raise LimitError(
-                f"the picture has {width} x {height} pixels (sides rounded up to {TILE_UNIT}s); "
-                f"the limit is {max_pixels}"
-            )
-        return header
+    def from_bytes(cls, payload: bytes) -> WeightsReference:
+        """The inverse of `to_bytes`; raises ValueError."""
+        return cls(payload[DIGEST_BYTES:].decode("ascii"), payload[:DIGEST_BYTES])
 
 
 @dataclass(frozen=True)
 class Container:
-    """A whole file: the header and one stream for each tile, row by row."""
+    """A whole file.
+
+    Raises
+    ------
+    ValueError
+        If the number of streams is not that of the header's tiles, or a box has no valid type.
+    """
 
     header: Header
+    weights: WeightsReference
     streams: tuple[bytes, ...] = field(repr=False)
+    """One for each tile, row by row."""
+    ancillary: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False)
+    """Payloads of the boxes that a decoder may ignore, by their types: small ASCII letters.
+
+    Boxes of unknown types are among them, so that a file is written as it was read.
+    """
+
+    def __post_init__(self) -> None:
+        if len(self.streams) != self.header.tiles:
+            raise ValueError(f"there are {len(self.streams)} streams of {self.header.tiles} tiles")
+        for kind in self.ancillary:
+            if not (_is_type(kind) and kind.islower()):
+                raise ValueError(f"the type of an ancillary box is a small letter, not {kind!r}")
 
     def to_bytes(self) -> bytes:
         """The file's bytes."""
-        payload = b"".join(self.streams)
-        return self.header.to_bytes() + payload + zlib.crc32(payload).to_bytes(4, "little")
+        body = b"".join([self.header.to_bytes(), *self._boxes().values()])
+        return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little")
 
     def parts(self) -> dict[str, int]:
-        """Bytes of the file by part; they sum to the file's size."""
+        """Bytes of the file by part, each box being one; they sum to the file's size."""
+        sizes = {_NAMES.get(kind, kind): len(box) for kind, box in self._boxes().items()}
+        return {"header": _HEADER.size, **sizes, "checksum": _CHECKSUM_BYTES}
+
+    def _boxes(self) -> dict[str, bytes]:
+        """All boxes, with their types and lengths, in the order in which they are written."""
+        lengths = b"".join(_varint(len(stream)) for stream in self.streams[:-1])
+        payloads = {
+            _WEIGHTS: self.weights.to_bytes(),
+            **self.ancillary,
+            _STREAMS: b"".join([lengths, *self.streams]),
+        }
         return {
-            "header": len(self.header.to_bytes()),
-            "streams": sum(map(len, self.streams)),
-            "checksum": 4,
+            kind: kind.encode("ascii") + _varint(len(payload)) + payload
+            for kind, payload in payloads.items()
         }
 
 
+def _is_type(kind: str) -> bool:
+    return len(kind) == 1 and kind.isascii() and kind.isalpha()
+
+
+def read_header(data: bytes) -> Header:
+    """The header of a file, of which no more than the first 17 bytes must be there.
+
+    Raises
+    ------
+    CorruptFileError, TruncatedFileError, UnsupportedVersionError
+        A damaged header may pass: the checksum is the whole file's.
+    """
+    if data[: len(MAGIC)] != MAGIC[: len(data)]:
+        raise CorruptFileError("this is not a lic file: it does not begin with lic's signature")
+    version = data[len(MAGIC) : len(MAGIC) + 1]
+    if version and version[0] != VERSION:
+        raise UnsupportedVersionError(
+            f"the file has format version {version[0]}; this program reads version {VERSION}"
+        )
+    fields = _Reader(data, 0, len(data)).take(_HEADER.size)
+    try:
+        return Header(*_HEADER.unpack(fields)[2:])
+    except ValueError as error:
+        raise CorruptFileError(f"the file is corrupt: {error}") from error
+
+
 def read_container(data: bytes, max_pixels: int) -> Container:
-    """Parse and verify a whole file.
+    """Parse and verify a whole file; takes no memory before the picture's size is checked.
+
+    ``max_pixels`` limits the picture's size, its sides rounded up to multiples of 64.
 
     Raises
     ------
     CorruptFileError
-        Not a lic file, a checksum does not fit, or bytes follow the end.
+        Not a lic file, the checksum does not fit, or the boxes make no picture.
     TruncatedFileError
         The file ends too early.
-    UnsupportedVersionError, LimitError
-        As their names say.
+    UnsupportedVersionError, UnsupportedBoxError
+        The file is made for another program: a newer one, usually.
+    LimitError
+        As its name says.
     """
-    reader = _Reader(data)
-    header = Header.read(reader, max_pixels)
-    start = reader.position
-    streams = tuple(reader.take(length) for length in header.lengths)
-    payload = data[start : reader.position]
-    if reader.uint(4) != zlib.crc32(payload):
-        raise CorruptFileError("the picture's data is corrupt: its checksum does not fit")
-    if reader.position != len(data):
-        raise CorruptFileError(f"{len(data) - reader.position} bytes follow the end of the file")
-    return Container(header, streams)
+    header = read_header(data)
+    if padded(header.width) * padded(header.height) > max_pixels:
+        raise LimitError(
+            f"the picture has {header.width} x {header.height} pixels (sides rounded up to "
+            f"{TILE_UNIT}s); the limit is {max_pixels}"
+        )
+    end = len(data) - _CHECKSUM_BYTES
+    boxes = _walk(data, end)
+    if zlib.crc32(memoryview(data)[:end]) != int.from_bytes(data[end:], "little"):
+        raise CorruptFileError("the file is corrupt: its checksum does not fit")
+    for kind in boxes:
+        if kind.isupper() and kind not in (_WEIGHTS, _STREAMS):
+            raise UnsupportedBoxError(
+                f"the picture cannot be decoded without the file's box {kind!r}, which this "
+                "program does not know: a newer program is needed"
+            )
+    if _WEIGHTS not in boxes:
+        raise CorruptFileError("the file is corrupt: it names no weights")
+    try:
+        weights = WeightsReference.from_bytes(boxes.pop(_WEIGHTS))
+    except ValueError as error:
+        raise CorruptFileError(f"the file is corrupt: {error}") from error
+    return Container(header, weights, _split(boxes.pop(_STREAMS), header.tiles), boxes)
+
+
+def _walk(data: bytes, end: int) -> dict[str, bytes]:
+    """The boxes' payloads by type; the last box, the streams', ends at ``end``."""
+    reader = _Reader(data, _HEADER.size, end)
+    boxes: dict[str, bytes] = {}
+    while _STREAMS not in boxes:
+        kind = reader.take(1).decode("latin-1")
+        if not _is_type(kind):
+            raise CorruptFileError(f"the file is corrupt: {kind!r} is no type of a box")
+        # One of each type bounds the boxes' number.
+        if kind in boxes:
+            raise CorruptFileError(f"the file is corrupt: it has two boxes {kind!r}")
+        boxes[kind] = reader.take(reader.varint())
+    if reader.position != end:
+        raise CorruptFileError(f"{end - reader.position} bytes follow the end of the file")
+    return boxes
+
+
+def _split(payload: bytes, tiles: int) -> tuple[bytes, ...]:
+    """The tiles' streams of a payload; raises CorruptFileError."""
+    # Each length takes a byte at least, so a false number of tiles ends here and not in memory.
+    if tiles - 1 > len(payload):
+        raise CorruptFileError(f"the file is corrupt: it cannot hold {tiles} tiles")
+    reader = _Reader(payload, 0, len(payload))
+    try:
+        lengths = [reader.varint() for _ in range(tiles - 1)]
+        streams = [reader.take(length) for length in lengths]
+    except TruncatedFileError as error:
+        raise CorruptFileError("the file is corrupt: its streams are longer than it") from error
+    return (*streams, payload[reader.position :])

@@ -38,6 +38,12 @@ class UnsupportedVersionError(LicError):
     exit_code = 6
 
 
+class UnsupportedBoxError(LicError):
+    """The file has a part that this program does not know and cannot do without."""
+
+    exit_code = 17
+
+
 class WeightsError(LicError):
     """The weights are not installed, or are not those that the file was made with."""
 

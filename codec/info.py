@@ -11,18 +11,18 @@ from lic.entropy_coding import CorruptStreamError, stream_lanes
 
 def describe(container: Container) -> dict[str, Any]:
     """Facts of a container, for people and for JSON. Sizes in bytes, ``tile`` in pixels."""
-    header, parts = container.header, container.parts()
+    header, weights, parts = container.header, container.weights, container.parts()
     total = sum(parts.values())
     return {
         "format_version": VERSION,
-        "weights": header.weights_id,
-        "weights_digest": header.weights_digest.hex(),
+        "weights": weights.id,
+        "weights_digest": weights.digest.hex(),
         "width": header.width,
         "height": header.height,
         "quality": 100 * header.level,
         "skip_below": header.skip_below,
         "tile": header.tile * TILE_UNIT,
-        "tiles": len(header.lengths),
+        "tiles": header.tiles,
         "lanes": sorted({_lanes(stream) for stream in container.streams}),
         "bytes": total,
         "bpp": 8 * total / (header.width * header.height),

@@ -119,8 +119,7 @@ class Deployable(CodecModel):
     def read_config(cls, values: Mapping[str, Any]) -> DeployableConfig:
         """The configuration of values by name.
 
-        Those of `small-1` and `small-2` have one ``latent_depth`` and one ``expansion`` for both
-        transforms.
+        Those of `small-2` have one ``latent_depth`` and one ``expansion`` for both transforms.
         """
         config = dict(values)
         if "latent_depth" in config:

@@ -4,6 +4,8 @@ import hashlib
 import json
 import subprocess
 import sys
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from lic.cli.main import main
-from lic.codec import DEFAULT_WEIGHTS
+from lic.codec import DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation.metrics import psnr
@@ -49,7 +51,20 @@ def test_info_tells_what_the_header_says(picture: Path, tmp_path: Path) -> None:
     assert facts["bpp"] == pytest.approx(8 * facts["bytes"] / 17000)
     shown = lic("info", file).output
     assert "170" in shown
-    assert "header" in shown
+    assert "header 17" in shown
+
+
+def test_info_tells_of_every_box(picture: Path, tmp_path: Path) -> None:
+    file = tmp_path / "out.bin"
+    lic("encode", picture, file)
+    container = read_container(file.read_bytes(), MAX_PIXELS)
+    boxes = {"i": b"profile", "q": b"of a newer program"}
+    file.write_bytes(replace(container, ancillary=boxes).to_bytes())
+    parts = json.loads(lic("info", file, "--json").output)["parts"]
+    assert list(parts) == ["header", "weights", "icc", "q", "streams", "checksum"]
+    assert (parts["icc"], parts["q"]) == (9, 20)
+    assert sum(parts.values()) == file.stat().st_size
+    assert "icc 9, q 20" in lic("info", file).output
 
 
 def test_models_lists_the_installed_weights() -> None:
@@ -112,6 +127,8 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
     flipped[len(good) // 2] ^= 1
     version = bytearray(good)
     version[4] = 99
+    newer = good[:17] + b"R\x00" + good[17:-4]
+    newer += zlib.crc32(newer).to_bytes(4, "little")
     (tmp_path / "empty").mkdir()
     cases: list[tuple[int, tuple[object, ...], bytes | None]] = [
         (3, ("encode", tmp_path / "none.png", file), None),
@@ -133,6 +150,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
         (16, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
         (16, ("train", tmp_path, "--out", tmp_path / "run", "--set", "step=1"), None),
+        (17, ("decode", file, out), newer),
         (10, ("train", tmp_path / "empty", "--out", tmp_path / "run", "--steps", 1), None),
         (7, ("train", tmp_path, "--out", tmp_path / "run", "--init", "nope"), None),
         (7, ("encode", picture, file, "--weights", tmp_path / "empty"), None),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lic import codec
 from lic.codec.coding import encode_picture
-from lic.codec.container import Container, read_container
+from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, LimitError, PictureError, WeightsError
 from lic.codec.weights import Weights, load_weights, save_weights
 from lic.models import PRESETS, create_model
@@ -166,7 +166,7 @@ def test_a_damaged_stream_with_good_checksums_is_corrupt(
     stream = bytearray(container.streams[0])
     for place in range(0, len(stream), 7):
         stream[place] ^= 0x10
-        forged = Container(container.header, (bytes(stream),)).to_bytes()
+        forged = replace(container, streams=(bytes(stream),)).to_bytes()
         with pytest.raises(CorruptFileError):
             codec.decode(forged, tiny_weights)
         stream[place] ^= 0x10

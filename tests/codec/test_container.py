@@ -1,161 +1,301 @@
 from __future__ import annotations
 
+import tracemalloc
+import zlib
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lic.codec.container import Container, Header, read_container
+from lic.codec.container import (
+    Container,
+    Header,
+    WeightsReference,
+    read_container,
+    read_header,
+)
 from lic.codec.errors import (
     CorruptFileError,
     LicError,
     LimitError,
     TruncatedFileError,
+    UnsupportedBoxError,
     UnsupportedVersionError,
 )
-from lic.codec.tiling import tile_count
 
 LIMIT = 2**28
-
-
-def small_container() -> Container:
-    header = Header(
-        weights_id="small-1",
-        weights_digest=bytes.fromhex("01020304"),
-        width=768,
-        height=512,
-        quality=5025,
-        skip_below=10,
-        tile=8,
-        lengths=(3, 200),
-    )
-    return Container(header, (b"abc", bytes(200)))
-
-
+SMALL = Container(
+    Header(width=768, height=512, quality=5025, skip_below=10, tile=8),
+    WeightsReference("small-2", bytes.fromhex("01020304")),
+    streams=(b"abc", bytes(200)),
+    ancillary={"x": b"<x/>"},
+)
 GOLDEN_HEADER = bytes.fromhex(
     "894c4943"  # magic
-    "01"  # version
-    "07736d616c6c2d31"  # "small-1"
-    "01020304"  # digest
-    "8006"  # width
-    "8004"  # height
+    "02"  # version
+    "00030000"  # width
+    "00020000"  # height
     "a113"  # quality 50.25
     "0a"  # skip threshold
     "08"  # tile
-    "03c801"  # lengths
-    "638bd8fb"  # checksum
 )
-
-
-def test_a_header_has_the_documented_bytes() -> None:
-    assert small_container().header.to_bytes() == GOLDEN_HEADER
-
-
-def test_a_file_is_header_streams_and_checksum() -> None:
-    container = small_container()
-    assert container.to_bytes() == GOLDEN_HEADER + b"abc" + bytes(200) + bytes.fromhex("3e9d574b")
-    assert sum(container.parts().values()) == len(container.to_bytes())
-
-
-def test_all_but_the_stream_takes_at_most_40_bytes_for_a_kodak_picture() -> None:
-    header = Header("small-1", bytes(4), 768, 512, 10000, 255, 16, (2**20,))
-    assert len(Container(header, (b"",)).to_bytes()) <= 40
-
-
-@given(
-    name=st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=63),
-    width=st.integers(1, 5000),
-    height=st.integers(1, 5000),
-    quality=st.integers(0, 10000),
-    skip_below=st.integers(0, 255),
-    tile=st.integers(8, 32),
-    data=st.data(),
+GOLDEN_WEIGHTS = bytes.fromhex(
+    "57"  # W
+    "0b"  # length
+    "01020304"  # digest
+    "736d616c6c2d32"  # "small-2"
 )
-def test_reading_gives_back_what_was_written(
-    name: str,
-    width: int,
-    height: int,
-    quality: int,
-    skip_below: int,
-    tile: int,
-    data: st.DataObject,
-) -> None:
-    count = tile_count(width, height, 64 * tile)
-    streams = tuple(data.draw(st.lists(st.binary(max_size=9), min_size=count, max_size=count)))
-    lengths = tuple(map(len, streams))
-    header = Header(name, b"1234", width, height, quality, skip_below, tile, lengths)
-    container = Container(header, streams)
-    assert read_container(container.to_bytes(), LIMIT) == container
+GOLDEN_STREAMS = bytes.fromhex(
+    "53"  # S
+    "cc01"  # length 204
+    "03"  # length of the first stream
+    "616263"  # the first stream
+) + bytes(200)
 
 
-def test_every_flipped_bit_is_a_named_error() -> None:
-    data = small_container().to_bytes()
-    for bit in range(8 * len(data)):
-        damaged = bytearray(data)
-        damaged[bit // 8] ^= 1 << bit % 8
-        with pytest.raises((CorruptFileError, UnsupportedVersionError)):
-            read_container(bytes(damaged), LIMIT)
+def with_checksum(body: bytes) -> bytes:
+    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def test_every_shorter_file_is_truncated() -> None:
-    data = small_container().to_bytes()
+GOLDEN = with_checksum(GOLDEN_HEADER + GOLDEN_WEIGHTS + b"x\x04<x/>" + GOLDEN_STREAMS)
+
+
+def file_of(*boxes: bytes, header: bytes = GOLDEN_HEADER) -> bytes:
+    """A file whose checksum fits, whatever is in it."""
+    return with_checksum(header + b"".join(boxes))
+
+
+@st.composite
+def containers(draw: st.DrawFn) -> Container:
+    header = Header(
+        draw(st.integers(1, 3000)),
+        draw(st.integers(1, 3000)),
+        draw(st.integers(0, 10000)),
+        draw(st.integers(0, 255)),
+        draw(st.integers(8, 32)),
+    )
+    printable = st.characters(min_codepoint=32, max_codepoint=126)
+    return Container(
+        header,
+        WeightsReference(
+            draw(st.text(printable, min_size=1, max_size=63)),
+            draw(st.binary(min_size=4, max_size=4)),
+        ),
+        tuple(draw(st.binary(max_size=9)) for _ in range(header.tiles)),
+        draw(st.dictionaries(st.sampled_from("abcdeiox"), st.binary(max_size=150))),
+    )
+
+
+def test_a_small_container_has_the_documented_bytes() -> None:
+    assert SMALL.to_bytes() == GOLDEN
+    assert GOLDEN[-4:] == bytes.fromhex("29c81fb6")
+    assert read_container(GOLDEN, LIMIT) == SMALL
+
+
+@given(containers())
+def test_reading_gives_back_what_was_written(container: Container) -> None:
+    data = container.to_bytes()
+    read = read_container(data, LIMIT)
+    assert read == container
+    assert read.to_bytes() == data
+    assert sum(read.parts().values()) == len(data)
+
+
+@settings(deadline=None)
+@given(containers(), st.data())
+def test_a_damaged_byte_is_refused(container: Container, data: st.DataObject) -> None:
+    damaged = bytearray(container.to_bytes())
+    place = data.draw(st.integers(0, len(damaged) - 1))
+    damaged[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(LicError):
+        read_container(bytes(damaged), LIMIT)
+
+
+def test_every_damaged_byte_of_a_small_file_is_refused() -> None:
+    for place in range(len(GOLDEN)):
+        for difference in range(1, 256):
+            damaged = bytearray(GOLDEN)
+            damaged[place] ^= difference
+            with pytest.raises(LicError):
+                read_container(bytes(damaged), LIMIT)
+
+
+@settings(deadline=None)
+@given(containers())
+def test_a_file_cut_off_anywhere_is_truncated(container: Container) -> None:
+    data = container.to_bytes()
     for size in range(len(data)):
         with pytest.raises(TruncatedFileError):
             read_container(data[:size], LIMIT)
 
 
-def test_bytes_after_the_end_are_corrupt() -> None:
-    with pytest.raises(CorruptFileError, match="1 bytes follow"):
-        read_container(small_container().to_bytes() + b"x", LIMIT)
+@given(st.binary(max_size=64))
+def test_any_bytes_end_in_a_named_error(tail: bytes) -> None:
+    for start in (b"", GOLDEN[:5], GOLDEN_HEADER, GOLDEN_HEADER + GOLDEN_WEIGHTS, GOLDEN):
+        for data in (start + tail, with_checksum(start + tail)):
+            if data != GOLDEN:
+                with pytest.raises(LicError):
+                    read_container(data, LIMIT)
 
 
-def test_another_version_is_unsupported() -> None:
-    data = bytearray(small_container().to_bytes())
-    data[4] = 2
-    with pytest.raises(UnsupportedVersionError, match="version 2"):
-        read_container(bytes(data), LIMIT)
+def test_all_but_the_stream_takes_at_most_40_bytes_for_one_tile() -> None:
+    header = Header(768, 512, 10000, 255, 16)
+    stream = bytes(2**24)
+    data = Container(header, WeightsReference("small-2", bytes(4)), (stream,)).to_bytes()
+    assert len(data) - len(stream) <= 40
 
 
-def test_a_picture_over_the_limit_is_refused() -> None:
+def test_the_header_is_read_from_a_files_first_17_bytes() -> None:
+    assert read_header(GOLDEN[:17]) == SMALL.header
+    for size in range(17):
+        with pytest.raises(TruncatedFileError):
+            read_header(GOLDEN[:size])
+
+
+@pytest.mark.parametrize("version", [0, 1, 3, 255])
+def test_the_version_is_checked_before_what_follows(version: int) -> None:
+    data = GOLDEN[:4] + bytes([version])
+    for read in (read_header, lambda start: read_container(start, LIMIT)):
+        with pytest.raises(UnsupportedVersionError, match=f"version {version};"):
+            read(data)
+
+
+def test_the_signature_is_checked_before_the_version() -> None:
+    with pytest.raises(CorruptFileError, match="not a lic file"):
+        read_container(b"\x89PNG\x01", LIMIT)
+
+
+def test_the_size_is_checked_before_the_boxes() -> None:
     with pytest.raises(LimitError, match="768 x 512"):
-        read_container(small_container().to_bytes(), 768 * 512 - 1)
+        read_container(GOLDEN_HEADER, 768 * 512 - 1)
+    with pytest.raises(TruncatedFileError):
+        read_container(GOLDEN_HEADER, 768 * 512)
 
 
 def test_the_limit_counts_whole_units_of_64_pixels() -> None:
-    flat = Header("small-1", bytes(4), 2**20, 1, 5000, 0, 32, (0,) * 512)
+    flat = Header(2**20, 1, 5000, 0, 32).to_bytes()
     with pytest.raises(LimitError):
-        read_container(Container(flat, (b"",) * 512).to_bytes(), 2**20)
-
-
-def test_a_false_size_takes_no_memory() -> None:
-    # A header that claims 2^31 pixels a side in tiles of 64 pixels: 10^15 lengths.
-    claim = GOLDEN_HEADER[:17] + b"\xff\xff\xff\xff\x07" * 2 + b"\x00\x00\x00\x01"
+        read_container(flat, 2**26 - 1)
     with pytest.raises(TruncatedFileError):
-        read_container(claim, LIMIT)
+        read_container(flat, 2**26)
 
 
-@given(st.binary(max_size=64))
-def test_any_bytes_end_in_a_named_error(tail: bytes) -> None:
-    for start in (b"", GOLDEN_HEADER[:5], GOLDEN_HEADER[:17], GOLDEN_HEADER):
-        with pytest.raises(LicError):
-            read_container(start + tail, LIMIT)
+def test_the_boxes_are_walked_before_the_checksum_and_that_before_they_are_understood() -> None:
+    unknown = file_of(GOLDEN_WEIGHTS, b"R\x00", GOLDEN_STREAMS)
+    with pytest.raises(TruncatedFileError):
+        read_container(unknown[:-1], LIMIT)
+    with pytest.raises(CorruptFileError, match="checksum"):
+        read_container(unknown[:-1] + b"?", LIMIT)
+    with pytest.raises(UnsupportedBoxError, match=r"'R'.*newer program"):
+        read_container(unknown, LIMIT)
+
+
+def test_a_false_number_of_tiles_takes_no_memory() -> None:
+    # 2^25 by 2^25 tiles of 64 pixels.
+    header = Header(2**31 - 1, 2**31 - 1, 5000, 0, 1).to_bytes()
+    data = file_of(GOLDEN_WEIGHTS, GOLDEN_STREAMS, header=header)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptFileError, match="cannot hold"):
+            read_container(data, 2**64)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_false_length_takes_no_memory() -> None:
+    for kind in b"WxS":
+        with pytest.raises(TruncatedFileError):
+            read_container(file_of(bytes([kind]) + b"\xff\xff\xff\xff\x7f"), LIMIT)
+    with pytest.raises(CorruptFileError, match="longer"):
+        read_container(file_of(GOLDEN_WEIGHTS, b"S\x06\xff\xff\xff\xff\x7fa"), LIMIT)
+
+
+def test_bytes_after_the_end_are_corrupt() -> None:
+    for tail in (b"x", b"x\x00", GOLDEN_STREAMS):
+        with pytest.raises(CorruptFileError, match=f"{len(tail)} bytes follow"):
+            read_container(file_of(GOLDEN_WEIGHTS, GOLDEN_STREAMS, tail), LIMIT)
+
+
+def test_boxes_come_in_any_order_but_the_streams_last() -> None:
+    data = file_of(b"x\x04<x/>", GOLDEN_WEIGHTS, GOLDEN_STREAMS)
+    assert read_container(data, LIMIT) == SMALL
+
+
+@pytest.mark.parametrize("kind", ["i", "e", "x", "o", "q"])
+def test_ancillary_boxes_known_or_not_stay_as_they_are(kind: str) -> None:
+    container = replace(SMALL, ancillary={kind: bytes(range(256))})
+    assert read_container(container.to_bytes(), LIMIT).ancillary == {kind: bytes(range(256))}
+
+
+@pytest.mark.parametrize("kind", ["A", "R", "Z"])
+def test_an_unknown_critical_box_asks_for_a_newer_program(kind: str) -> None:
+    box = kind.encode() + b"\x01x"
+    with pytest.raises(UnsupportedBoxError, match=f"'{kind}'.*newer program"):
+        read_container(file_of(box, GOLDEN_WEIGHTS, GOLDEN_STREAMS), LIMIT)
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("boxes", "reason"),
     [
-        ("weights_id", ""),
-        ("weights_id", "é"),
-        ("weights_digest", b"123"),
-        ("width", 0),
-        ("height", 2**31),
-        ("quality", 10001),
-        ("skip_below", 256),
-        ("tile", 0),
-        ("tile", 33),
-        ("lengths", (1,)),
+        ((GOLDEN_WEIGHTS, GOLDEN_WEIGHTS, GOLDEN_STREAMS), "two boxes 'W'"),
+        ((b"i\x00i\x00", GOLDEN_WEIGHTS, GOLDEN_STREAMS), "two boxes 'i'"),
+        ((GOLDEN_STREAMS,), "names no weights"),
+        ((b"1\x00", GOLDEN_WEIGHTS, GOLDEN_STREAMS), "no type"),
+        ((b"\xe9\x00", GOLDEN_WEIGHTS, GOLDEN_STREAMS), "no type"),
+        ((b"i\x80\x00", GOLDEN_WEIGHTS, GOLDEN_STREAMS), "malformed integer"),
+        ((b"i\xff\xff\xff\xff\xff", GOLDEN_WEIGHTS, GOLDEN_STREAMS), "malformed integer"),
+        ((b"W\x03abc", GOLDEN_STREAMS), "id"),
+        ((b"W\x04abcd", GOLDEN_STREAMS), "id"),
+        ((b"W\x05abcd\x1f", GOLDEN_STREAMS), "id"),
+        ((b"W\x05abcd\xff", GOLDEN_STREAMS), "corrupt"),
+        ((b"W\x44" + b"a" * 68, GOLDEN_STREAMS), "id"),
     ],
 )
-def test_a_header_with_a_bad_field_cannot_be_made(field: str, value: object) -> None:
-    good = small_container().header.__dict__
-    with pytest.raises(ValueError, match=r"header's|positive"):
-        Header(**{**good, field: value})
+def test_boxes_that_make_no_picture_are_corrupt(boxes: tuple[bytes, ...], reason: str) -> None:
+    with pytest.raises(CorruptFileError, match=reason):
+        read_container(file_of(*boxes), LIMIT)
+
+
+BAD_FIELDS = [
+    ("width", 0),
+    ("width", 2**31),
+    ("height", 0),
+    ("height", 2**31),
+    ("quality", 10001),
+    ("skip_below", 256),
+    ("tile", 0),
+    ("tile", 33),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), BAD_FIELDS)
+def test_a_header_with_a_bad_field_cannot_be_made(field: str, value: int) -> None:
+    with pytest.raises(ValueError, match=field):
+        replace(SMALL.header, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "value"),
+    [(5, 9, 0), (9, 13, 0), (5, 9, 2**32 - 1), (13, 15, 10001), (16, 17, 0), (16, 17, 33)],
+)
+def test_a_header_with_a_bad_field_is_corrupt(start: int, stop: int, value: int) -> None:
+    header = GOLDEN_HEADER[:start] + value.to_bytes(stop - start, "little") + GOLDEN_HEADER[stop:]
+    with pytest.raises(CorruptFileError, match="out of range"):
+        read_container(file_of(GOLDEN_WEIGHTS, GOLDEN_STREAMS, header=header), 2**70)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"streams": (b"abc",)},
+        {"ancillary": {"A": b""}},
+        {"ancillary": {"ab": b""}},
+        {"ancillary": {"é": b""}},
+        {"ancillary": {"": b""}},
+    ],
+)
+def test_a_container_that_cannot_be_written_cannot_be_made(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"streams|ancillary"):
+        replace(SMALL, **changes)  # type: ignore[arg-type]
