@@ -2,11 +2,11 @@
 
 The analysis transform guesses latents for any picture; here gradient descent on the cost of this
 one, R + lambda D, moves them on. Rounding is relaxed to a mixture of the two integers around a
-value, which grows sure of itself as the temperature falls. The first iterations take the mixture's
-mean, whose gradient has no noise: they bring most of what a few seconds can. The others draw one of
-the two at random, stochastic Gumbel annealing (Yang, Bamler and Mandt 2020, arXiv 2006.04240; with
-it, MLICv2 becomes MLICv2+): without the draws, long runs get lost between the integers. The decoder
-knows nothing of it. Use it where a file is made once and read often.
+value, which grows sure of itself as the temperature falls. The first iterations of a short run take
+the mixture's mean, whose gradient has no noise: they bring most of what a few seconds can. All
+others draw one of the two at random, stochastic Gumbel annealing (Yang, Bamler and Mandt 2020,
+arXiv 2006.04240; with it, MLICv2 becomes MLICv2+): without the draws, long runs get lost between
+the integers. The decoder knows nothing of it. Use it where a file is made once and read often.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Report = Callable[[int, int], None]
 _SEED = 0
 _CLIP = 1 - 1e-5
 _SMOOTH_ITERATIONS = 10
-# The side information is little, and worth moving faster.
-_SIDE_FACTOR = 3.0
+# From so many iterations on, draws from the start gain more than smooth iterations before them.
+_LONG_RUN = 50
 
 
 @dataclass(frozen=True)
@@ -42,24 +42,33 @@ class Pace:
 
     learning_rate: float
     """Adam's, in quantization steps."""
+    side_rate: float
+    """The same for the side information."""
     temperature: float
     random: bool
     """Whether one of two integers is drawn, or their mean is taken."""
 
 
 def schedule(iterations: int) -> Iterator[Pace]:
-    """The paces of so many iterations: up to ten smooth ones, then random ones.
+    """The paces of so many iterations.
 
-    The smooth ones lead a tenth of a step away, however many they are. The draws' noise costs the
-    lowest qualities most, so long runs move more slowly.
+    Short runs begin with up to ten smooth iterations, which lead a tenth of a step away, however
+    many they are; draws follow. Long runs draw from the start, at a rate that short ones have no
+    time to recover from.
     """
+    if iterations >= _LONG_RUN:
+        for i in range(iterations):
+            temperature = 0.5 * min(1.0, math.exp(0.7 - 2 * i / iterations))
+            yield Pace(0.01, 0.01, temperature, random=True)
+        return
     smooth = min(iterations, _SMOOTH_ITERATIONS)
     drawn = iterations - smooth
-    rate = 0.002 + 0.001 * min(20 / max(drawn, 1), 1)
     for i in range(smooth):
-        yield Pace(min(0.1 / smooth, 0.02), _between(1.0, 0.3, i, smooth), random=False)
+        rate = min(0.1 / smooth, 0.02)
+        yield Pace(rate, 3 * rate, _between(1.0, 0.3, i, smooth), random=False)
     for i in range(drawn):
-        yield Pace(rate, _between(0.3, 0.1, i, drawn), random=True)
+        rate = 0.002 + 0.001 * min(20 / drawn, 1)
+        yield Pace(rate, 3 * rate, _between(0.3, 0.1, i, drawn), random=True)
 
 
 def _between(first: float, last: float, index: int, count: int) -> float:
@@ -160,8 +169,9 @@ def anneal(
         return torch.stack(bits).sum() + model.lambda_at(quality)[0] * error
 
     for pace in schedule(iterations):
-        for group, factor in zip(optimizer.param_groups, (1.0, _SIDE_FACTOR), strict=True):
-            group["lr"] = pace.learning_rate * factor
+        rates = (pace.learning_rate, pace.side_rate)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         optimizer.zero_grad(set_to_none=True)
         relaxed_cost(pace).backward()  # type: ignore[no-untyped-call]
         optimizer.step()

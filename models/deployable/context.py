@@ -20,11 +20,16 @@ STEPS = 4
 _POSITIONS = ((0, 0), (1, 1), (0, 1), (1, 0))
 
 
+def position(group: int, step: int) -> tuple[int, int]:
+    """Where in a 2x2 cell (row, column) a quarter of the channels is coded in a step."""
+    return _POSITIONS[group ^ step]
+
+
 def gather_step(y: Tensor, step: int) -> Tensor:
     """The latents of one step: (B, C, h, w) to (B, C, h/2, w/2), quarter by quarter."""
     parts = []
     for group, quarter in enumerate(y.chunk(STEPS, dim=1)):
-        row, column = _POSITIONS[group ^ step]
+        row, column = position(group, step)
         parts.append(quarter[:, :, row::2, column::2])
     return torch.cat(parts, dim=1)
 
@@ -35,7 +40,7 @@ def scatter_step(values: Tensor, step: int) -> Tensor:
     cells = values.new_zeros(batch, channels, height, 2, width, 2)
     size = channels // STEPS
     for group, quarter in enumerate(values.chunk(STEPS, dim=1)):
-        row, column = _POSITIONS[group ^ step]
+        row, column = position(group, step)
         cells[:, group * size : (group + 1) * size, :, row, :, column] = quarter
     return cells.view(batch, channels, 2 * height, 2 * width)
 
@@ -77,7 +82,7 @@ class ContextStep(nn.Module):
         h = self.blocks(self.fuse(h))
         parts = []
         for group, head in enumerate(self.heads):
-            row, column = _POSITIONS[group ^ self.step]
+            row, column = position(group, self.step)
             out = head(h[:, :, row::2, column::2].contiguous())
             parts.append(out.unflatten(1, (self.outputs, -1)))
         return torch.cat(parts, dim=2)

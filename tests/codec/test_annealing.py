@@ -68,8 +68,8 @@ def test_without_draws_rounding_is_monotone_and_keeps_integers_and_halves() -> N
     torch.testing.assert_close(soft_round(fixed, 0.5), fixed, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("iterations", [1, 5, 10, 11, 300])
-def test_any_number_of_iterations_begins_smoothly_and_cools(iterations: int) -> None:
+@pytest.mark.parametrize("iterations", [1, 5, 10, 11, 49])
+def test_a_short_run_begins_smoothly_and_cools(iterations: int) -> None:
     paces = list(schedule(iterations))
     assert len(paces) == iterations
     assert [pace.random for pace in paces] == [i >= 10 for i in range(iterations)]
@@ -77,3 +77,14 @@ def test_any_number_of_iterations_begins_smoothly_and_cools(iterations: int) -> 
     temperatures = [pace.temperature for pace in paces]
     assert temperatures == sorted(temperatures, reverse=True)
     assert sum(pace.learning_rate for pace in paces[:10]) <= 0.1 + 1e-9
+
+
+@pytest.mark.parametrize("iterations", [50, 300])
+def test_a_long_run_draws_from_the_start_and_cools(iterations: int) -> None:
+    paces = list(schedule(iterations))
+    assert len(paces) == iterations
+    assert all(pace.random for pace in paces)
+    temperatures = [pace.temperature for pace in paces]
+    assert temperatures == sorted(temperatures, reverse=True)
+    assert temperatures[0] == 0.5
+    assert temperatures[-1] < 0.2

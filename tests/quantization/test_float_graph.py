@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch import Tensor
+
+from lic.models import create_model
+from lic.models.deployable.model import Deployable
+from lic.quantization.deployable import float_parts
+
+
+@pytest.fixture(scope="module")
+def model() -> Deployable:
+    """A small network, no weight of which is zero."""
+    torch.manual_seed(5)
+    config = {"width": 24, "latents": 32, "hyper": 8, "hyper_width": 16, "features": 16}
+    sizes = {"context_width": 24, "synthesis_kernels": (5,), "correction": True}
+    model = create_model("deployable", {**config, **sizes})
+    assert isinstance(model, Deployable)
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return model.eval()
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+@torch.no_grad()
+def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
+    parts = float_parts(model)
+    x, quality = torch.rand(2, 3, 64, 128), torch.tensor([0.3, 0.8])
+    y = model.analysis(x, quality)
+    z = model.hyper_analysis(y, quality)
+    features = model.entropy.features(z, quality)
+    assert model.entropy.corrector is not None
+    assert parts.corrector is not None
+    pairs = [
+        (parts.analysis, x - 0.5, y),
+        (parts.hyper_analysis, y, z),
+        (parts.hyper_synthesis, z, features),
+        (parts.corrector, features, model.entropy.corrector(features)),
+        (parts.synthesis, y, model.synthesis(y, quality) - 0.5),
+    ]
+    for graph, given, expected in pairs:
+        result = graph.run([_last(given)], quality)[graph.outputs[0]]
+        torch.testing.assert_close(result, _last(expected), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("step", range(4))
+def test_a_context_step_is_the_modules(model: Deployable, step: int) -> None:
+    graph = float_parts(model).steps[step]
+    quality = torch.tensor([0.5])
+    features, decoded = torch.randn(1, 16, 8, 12), torch.randn(1, 32, 8, 12)
+    expected = model.entropy.steps[step](features, decoded)
+    inputs = [_last(features), _last(decoded)][: 2 if step else 1]
+    result = graph.run(inputs, quality)[graph.outputs[0]]
+    parts = result.unflatten(3, (4, expected.shape[1], -1)).permute(0, 4, 3, 5, 1, 2)
+    torch.testing.assert_close(parts.flatten(2, 3), expected, rtol=1e-4, atol=1e-4)
