@@ -2,7 +2,8 @@
 
 Nothing here knows of pictures or networks, and nothing but NumPy is needed. Everything that decides
 a probability is integer arithmetic. Any int32 can be coded; a stream of other origin, damaged or
-hostile, raises `CorruptStreamError` and nothing else, and its symbols' check value is in it.
+hostile, raises `CorruptStreamError` and nothing else: a check value of its symbols, and of what was
+computed from them, is in it.
 
 >>> import numpy as np
 >>> from lic.entropy_coding import Decoder, Encoder, MixtureParameters

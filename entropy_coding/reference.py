@@ -116,13 +116,13 @@ class TableDistributions:
 
 
 class ReferenceCheck:
-    """The check value of symbols, for comparison."""
+    """The check value of symbols and other values, for comparison."""
 
     def __init__(self) -> None:
         self._columns = np.zeros(16, dtype=np.uint32)
 
     def add(self, symbols: Symbols) -> None:
-        """Take more symbols; each call starts at column 0."""
+        """Take more of them; each call starts at column 0."""
         for begin in range(0, symbols.size, 16):
             some = symbols[begin : begin + 16].astype(np.uint32)
             columns = self._columns[: some.size]

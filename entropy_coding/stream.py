@@ -16,7 +16,8 @@ floor(n c / C) to floor(n (c + 1) / C) - 1, and symbol i of these belongs to lan
 decoder takes a symbol's slot from its lane's state (the low 18 bits), advances the state, and while
 that is below 2**24, shifts in the next word: one, or two after a symbol of fewer than 4 counts. The
 encoder's initial states, which are the decoder's final ones, are all 2**24 plus the 24-bit check
-value of all symbols (`reference.ReferenceCheck`).
+value of all symbols, and of further values that both sides checked in between
+(`reference.ReferenceCheck`).
 
 `coder` has the coder to use; `reference` one that is slow and easy to read.
 """
@@ -115,10 +116,10 @@ def _as_channels(channels: IntegerVector, tables: FactorizedTables) -> Symbols:
 
 
 class CheckValue(Protocol):
-    """A check value of symbols."""
+    """A check value of symbols and of other values."""
 
     def add(self, symbols: Symbols) -> None:
-        """Take more symbols."""
+        """Take more of them."""
         ...
 
     def value(self) -> int:
@@ -131,7 +132,7 @@ class BaseEncoder(ABC):
 
     Any int32 can be coded with any distribution: what lies outside a distribution's window takes
     an escape of about 18 bits and twice the logarithm of its distance. The decoder must make the
-    same calls in the same order. An encoder belongs to one thread at a time.
+    same calls in the same order, `check` among them. An encoder belongs to one thread at a time.
     """
 
     def __init__(self, check: CheckValue) -> None:
@@ -168,6 +169,16 @@ class BaseEncoder(ABC):
         self._require_open()
         self._check.add(vector)
         self._put_factorized(vector, indices, tables)
+
+    def check(self, values: IntegerVector) -> None:
+        """Add n values, integers of shape (n,) within int32, to the check value.
+
+        They are not coded: a decoder that has other values refuses the stream. Use it for what both
+        sides compute from the symbols. Raises ValueError if the values are no such vector.
+        """
+        vector = as_int32("values", values)
+        self._require_open()
+        self._check.add(vector)
 
     def finish(self, lanes: int | None = None, chunks: int | None = None) -> bytes:
         """Return the stream; the encoder cannot be used any more.
@@ -245,8 +256,19 @@ class BaseDecoder(ABC):
         self._usable = True
         return symbols
 
+    def check(self, values: IntegerVector) -> None:
+        """Add n values, integers of shape (n,) within int32, to the check value.
+
+        `finish` refuses the stream if the encoder checked other values. Raises ValueError if the
+        values are no such vector.
+        """
+        vector = as_int32("values", values)
+        self._take()
+        self._check.add(vector)
+        self._usable = True
+
     def finish(self) -> None:
-        """Verify that the stream ends here and that its check value is that of the symbols.
+        """Verify that the stream ends here, and its check value.
 
         Raises `CorruptStreamError` otherwise. Damage passes unnoticed once in 2**24 times.
         """

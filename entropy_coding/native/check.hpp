@@ -1,5 +1,5 @@
-// The check value of a sequence of symbols: 24 bits that change, but for once in 2^24 times, when
-// any of the symbols does.
+// The check value of a sequence of symbols and other values: 24 bits that change, but for once in
+// 2^24 times, when any of these does.
 #pragma once
 
 #include <array>

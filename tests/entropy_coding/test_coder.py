@@ -164,3 +164,5 @@ def test_a_finished_encoder_takes_nothing_more():
     encoder.finish()
     with pytest.raises(RuntimeError, match="finished"):
         encoder.finish()
+    with pytest.raises(RuntimeError, match="finished"):
+        encoder.check(np.zeros(1, np.int32))

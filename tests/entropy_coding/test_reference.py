@@ -83,6 +83,21 @@ def test_both_write_the_same_bytes_and_read_them_back(drawn, lanes):
             np.testing.assert_array_equal(symbols, call[0])
 
 
+@settings(deadline=None, max_examples=50)
+@given(calls(), st.lists(st.integers(-(2**31), 2**31 - 1), max_size=40), LANES)
+def test_both_write_the_same_bytes_when_values_are_checked(drawn, values, lanes):
+    encoders = [ReferenceEncoder(), *(Encoder(isa=isa) for isa in instruction_sets())]
+    for encoder in encoders:
+        encoder.check(np.array(values, np.int32))
+    streams = {encode(encoder, drawn, lanes) for encoder in encoders}
+    assert len(streams) == 1
+    (stream,) = streams
+    for decoder_type in (ReferenceDecoder, Decoder):
+        decoder = decoder_type(stream)
+        decoder.check(np.array(values, np.int32))
+        decode(decoder, drawn)
+
+
 @pytest.mark.parametrize("kind", ["wide", "peaky"])
 @pytest.mark.parametrize("components", [1, 2, 3, 4])
 def test_both_write_the_same_long_stream(draw_workload, tables, kind, components):

@@ -106,6 +106,49 @@ def test_other_distributions_than_the_encoders_are_noticed(draw_workload, decode
 
 
 @DECODERS
+def test_other_checked_values_than_the_encoders_are_noticed(draw_workload, decoder_type):
+    workload = draw_workload("wide", 40)
+    values = np.arange(-20, 20, dtype=np.int32)
+    encoder = Encoder()
+    encoder.put_mixture(workload.symbols, workload.parameters)
+    encoder.check(values)
+    stream = encoder.finish()
+    others = [values.copy() for _ in values]
+    for place, other in enumerate(others):
+        other[place] += 1
+    for checked in (values, *others, values[:-1], values[::-1].copy(), None):
+        decoder = decoder_type(stream)
+        decoder.get_mixture(workload.parameters)
+        if checked is not None:
+            decoder.check(checked)
+        if checked is values:
+            decoder.finish()
+        else:
+            with pytest.raises(CorruptStreamError):
+                decoder.finish()
+
+
+@DECODERS
+def test_values_are_checked_in_their_order_among_the_symbols(draw_workload, decoder_type):
+    workload = draw_workload("wide", 40)
+    encoder = Encoder()
+    encoder.check(np.arange(5))
+    encoder.put_mixture(workload.symbols, workload.parameters)
+    decoder = decoder_type(encoder.finish())
+    decoder.get_mixture(workload.parameters)
+    decoder.check(np.arange(5))
+    with pytest.raises(CorruptStreamError):
+        decoder.finish()
+
+
+@pytest.mark.parametrize("coder", [Encoder(), Decoder(Encoder().finish())])
+@pytest.mark.parametrize("values", [np.zeros(2), np.zeros((1, 2), np.int32), np.full(1, 2**31)])
+def test_values_that_cannot_be_checked_are_refused(coder, values):
+    with pytest.raises(ValueError, match="values"):
+        coder.check(values)
+
+
+@DECODERS
 def test_symbols_left_over_are_noticed(draw_workload, decoder_type):
     workload = draw_workload("wide", 400)
     encoder = Encoder()
@@ -124,6 +167,8 @@ def test_a_decoder_that_failed_cannot_be_used_again(draw_workload, decoder_type)
         decoder.get_mixture(parameters)
     with pytest.raises(RuntimeError, match="failed"):
         decoder.get_mixture(parameters)
+    with pytest.raises(RuntimeError, match="failed"):
+        decoder.check(np.zeros(1, np.int32))
     with pytest.raises(RuntimeError, match="failed"):
         decoder.finish()
 
