@@ -16,11 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import GraphError
-from .layers import Add, Depthwise, Input, Layer, Mixture, Value
+from .layers import Add, Concatenation, Depthwise, Input, Layer, Mixture, Value
 
 MAXIMUM_LAYERS = 1024
-_ARITY = {Input: (0, 0), Add: (2, 2)}
-_MANY = {"Concatenation": (1, 16), "Mixture": (1, 16)}
+# How many sources a layer has, at least and at most; all others have one.
+_SOURCES: dict[type, tuple[int, int]] = {
+    Input: (0, 0),
+    Add: (2, 2),
+    Concatenation: (1, 16),
+    Mixture: (1, 16),
+}
 
 
 class MixtureArrays(NamedTuple):
@@ -62,7 +67,7 @@ class Graph:
             raise GraphError("a graph must have 1 to 1024 layers")
         values: list[Value] = []
         for place, layer in enumerate(self.layers):
-            few, many = _ARITY.get(type(layer)) or _MANY.get(type(layer).__name__, (1, 1))
+            few, many = _SOURCES.get(type(layer), (1, 1))
             if not few <= len(layer.sources) <= many:
                 raise GraphError("a layer has a wrong number of sources")
             if not all(0 <= source < place for source in layer.sources):

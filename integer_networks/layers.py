@@ -64,6 +64,11 @@ def _uniform(low: int, high: int, channels: int, resolution: Fraction) -> Value:
     return Value(np.full(channels, low), np.full(channels, high), resolution)
 
 
+def _saturated(source: Value) -> Value:
+    """A value of the source's shape that can be any activation."""
+    return _uniform(-LARGEST, LARGEST, source.channels, source.resolution)
+
+
 @dataclass(frozen=True, eq=False)
 class Multiplier:
     """A factor for each channel, fixed, or interpolated between quality levels.
@@ -209,7 +214,7 @@ class HardSwish:
         """All of 16 bits."""
         source = sources[0].require_activations()
         _check_gate(self.three, self.multiplier)
-        return _uniform(-LARGEST, LARGEST, source.channels, source.resolution)
+        return _saturated(source)
 
 
 def _check_gate(three: int, multiplier: int) -> None:
@@ -248,7 +253,7 @@ class Add:
         first, second = (source.require_activations() for source in sources)
         same = first.channels == second.channels and first.resolution == second.resolution
         _require(same, "an addition's values have different shapes")
-        return _uniform(-LARGEST, LARGEST, first.channels, first.resolution)
+        return _saturated(first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +268,7 @@ class Gain:
         source = sources[0].require_activations()
         self.multiplier.check(source.channels)
         _require(self.multiplier.offsets is None, "a gain has no offsets")
-        return _uniform(-LARGEST, LARGEST, source.channels, source.resolution)
+        return _saturated(source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -282,6 +287,12 @@ class Concatenation:
         return Value(low, high, resolution)
 
 
+def _cell(factor: int) -> int:
+    """How many places a cell of factor x factor has; raises `GraphError` if that is not allowed."""
+    _require(factor in _FACTORS, "a shuffle's factor must be 2, 4 or 8")
+    return factor**2
+
+
 @dataclass(frozen=True, eq=False)
 class Unshuffle:
     """Folds cells of factor x factor places into channels, in order (row, column, channel)."""
@@ -292,8 +303,7 @@ class Unshuffle:
     def value(self, sources: Sequence[Value]) -> Value:
         """The source's bounds, as often as a cell has places."""
         source = sources[0].require_activations()
-        _require(self.factor in _FACTORS, "a shuffle's factor must be 2, 4 or 8")
-        places = self.factor**2
+        places = _cell(self.factor)
         _require(source.channels * places <= MAXIMUM_CHANNELS, "a value has too many channels")
         low, high = np.tile(source.low, places), np.tile(source.high, places)
         return Value(low, high, source.resolution / self.factor)
@@ -309,8 +319,7 @@ class Shuffle:
     def value(self, sources: Sequence[Value]) -> Value:
         """The widest of the bounds that a channel is made of."""
         source = sources[0].require_activations()
-        _require(self.factor in _FACTORS, "a shuffle's factor must be 2, 4 or 8")
-        places = self.factor**2
+        places = _cell(self.factor)
         _require(source.channels % places == 0, "a shuffle's channels do not divide")
         low, high = (x.reshape(places, -1) for x in (source.low, source.high))
         resolution = source.resolution * self.factor

@@ -36,8 +36,6 @@ class FloatLayer:
     factor: int = 1
     """Of a shuffle; of a mixture, its number of components."""
     place: tuple[int, int] = (0, 0)
-    divisor: int = 1
-    """Of an input: its resolution is 1 / divisor."""
 
 
 @dataclass

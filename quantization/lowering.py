@@ -2,8 +2,8 @@
 
 A value is its integers times a unit, one for each channel. Values that are added share theirs; the
 units of a convolution's inputs go into its weights, and what remains is its multiplier. Weights get
-as many bits as they are given, or as many as the proof against overflow of a 32-bit accumulator
-allows, whichever is fewer, by output channel.
+as many bits as they are given. An output channel gets fewer where the proof against overflow of its
+32-bit accumulator asks for it, and more where coarse inputs make a fine result.
 """
 
 from __future__ import annotations
@@ -180,9 +180,7 @@ def _lower_layer(
     match layer.kind:
         case "input":
             largest = limits.get(layer.name, LARGEST)
-            return kinds.Input(
-                layer.name, target.unit.size, -largest, largest, divisor=layer.divisor
-            )
+            return kinds.Input(layer.name, target.unit.size, -largest, largest)
         case "convolution":
             assert layer.weight is not None
             assert layer.bias is not None
@@ -191,7 +189,8 @@ def _lower_layer(
                 layer.bias.double().numpy() + target.shift,
                 target,
                 bits,
-                sources[0],
+                sources[0].low[:, None],
+                sources[0].high[:, None],
             )
             return kinds.Convolution(
                 places, weights.T.copy(), bias, multiplier, target.low, target.high
@@ -201,7 +200,12 @@ def _lower_layer(
             assert layer.bias is not None
             kernel = layer.weight.double().numpy() * unit
             flat, bias, multiplier = _round_weights(
-                kernel.reshape(-1, unit.size), layer.bias.double().numpy(), target, bits, sources[0]
+                kernel.reshape(-1, unit.size),
+                layer.bias.double().numpy(),
+                target,
+                bits,
+                sources[0].low,
+                sources[0].high,
             )
             return kinds.Depthwise(places, flat.reshape(kernel.shape), bias, multiplier)
         case "hard_swish":
@@ -233,12 +237,18 @@ def _gate(value: float, gate: float, result: float) -> tuple[int, int]:
 
 
 def _round_weights(
-    weights: Floats, bias: Floats, target: Target, bits: int, source: Value
+    weights: Floats,
+    bias: Floats,
+    target: Target,
+    bits: int,
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
 ) -> tuple[NDArray[np.int8] | NDArray[np.int16], NDArray[np.int32], Multiplier]:
-    """Integer weights (N, C), biases and multipliers of real weights by the source's integers."""
-    low, high = (x.astype(np.float64) for x in (source.low, source.high))
-    if low.size == weights.shape[0]:
-        low, high = low[:, None], high[:, None]
+    """Integer weights (N, C), biases and multipliers of real weights for integer inputs.
+
+    The inputs lie in low..high, (N, 1) where each row of weights has an input of its own, and (C,)
+    where each column has.
+    """
     most = np.maximum(weights * low, weights * high).sum(axis=0) + np.maximum(bias, 0)
     least = np.minimum(weights * low, weights * high).sum(axis=0) + np.minimum(bias, 0)
     # Rounding may add half a unit to each weight.
