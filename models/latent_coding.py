@@ -21,6 +21,7 @@ from lic.models.factorized import FactorizedDensity
 from lic.models.mixture import Mixture
 
 Symbols = NDArray[np.int32]
+_Check = Callable[[Symbols], None]
 _StepCoder = Callable[[int, NDArray[np.float64], MixtureParameters, NDArray[np.bool_]], Symbols]
 
 _LIMIT = 2**31 - 1
@@ -32,12 +33,17 @@ def _channel_index(channels: int, places: int) -> Symbols:
 
 
 def _code_latents(
-    path: EntropyPath, z: Tensor, quality: Tensor, skip_below: int, code: _StepCoder
+    path: EntropyPath,
+    z: Tensor,
+    quality: Tensor,
+    skip_below: int,
+    code: _StepCoder,
+    check: _Check,
 ) -> Tensor:
     """Decoded latents (1, M, 4h, 4w) in their own units, float64, for decoded z (1, Z, h, w).
 
     ``code(step, centre, parameters, coded)`` gives the symbols of the latents which the mask
-    ``coded`` selects.
+    ``coded`` selects; ``check`` takes the decoded latents of a step, in units of MEAN_UNIT steps.
     """
 
     def quantise(step: int, mixture: Mixture) -> Tensor:
@@ -48,6 +54,8 @@ def _code_latents(
             coded &= mixture.coded.flatten().numpy()
         values = centre.copy()
         values[coded] += code(step, centre, parameters, coded)
+        # Of a value beyond 32 bits, the lower ones.
+        check((values / MEAN_UNIT).astype(np.int64).astype(np.int32))
         return torch.from_numpy(values).view_as(mixture.centre)
 
     decoded: Tensor = path(z, quality, quantise)
@@ -91,7 +99,7 @@ def encode_latents(
         encoder.put_mixture(symbols, parameters.select(coded))
         return symbols
 
-    return _code_latents(path, z_symbols[None], quality, skip_below, put)
+    return _code_latents(path, z_symbols[None], quality, skip_below, put, encoder.check)
 
 
 @torch.inference_mode()
@@ -122,6 +130,6 @@ def decode_latents(
     ) -> Symbols:
         return decoder.get_mixture(parameters.select(coded))
 
-    latents = _code_latents(path, z.view(1, -1, *shape), quality, skip_below, get)
+    latents = _code_latents(path, z.view(1, -1, *shape), quality, skip_below, get, decoder.check)
     decoder.finish()
     return latents

@@ -16,7 +16,9 @@ from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, LimitError, PictureError, WeightsError
 from lic.codec.weights import Weights, load_weights
+from lic.entropy_coding import MixtureParameters
 from lic.models import PRESETS, create_model
+from lic.models.mixture import Mixture
 from lic.models.weights_file import network_bytes
 
 LIMIT = 2**28
@@ -217,3 +219,23 @@ def test_a_quality_out_of_range_is_refused(
 ) -> None:
     with pytest.raises(PictureError, match="quality"):
         codec.encode(budgie, quality, tiny_weights)
+
+
+def test_a_centre_that_is_one_unit_off_in_the_last_step_is_an_error(
+    tiny_weights: Weights, budgie: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = codec.encode(budgie[:64, :64], 50, tiny_weights)
+    steps = tiny_weights.runtime.path.step_count
+    exact, calls = Mixture.to_integers, []
+
+    def disturbed(self: Mixture) -> tuple[NDArray[np.int64], MixtureParameters]:
+        calls.append(self)
+        centres, parameters = exact(self)
+        if len(calls) == steps:
+            centres[0] += 1
+        return centres, parameters
+
+    monkeypatch.setattr(Mixture, "to_integers", disturbed)
+    with pytest.raises(CorruptFileError):
+        codec.decode(data, tiny_weights)
+    assert len(calls) == steps
