@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic.codec.weights import load_network, weights_file
+from lic.codec.manifest import weights_file
+from lic.models.weights_file import load_network
 from lic.training.data import split, validation_crops
 from lic.training.graphics import KINDS
 from lic.training.losses import mean_squared_error, rate_distortion_loss

@@ -100,7 +100,7 @@ def evaluate(
     from rich.progress import Progress
 
     from lic.codec.picture import list_pictures
-    from lic.codec.weights import note_points
+    from lic.evaluation.points import note_points
     from lic.evaluation.report import EmptyEvaluationError, write_report
     from lic.evaluation.sweep import summarise, sweep, usable
 

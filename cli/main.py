@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -170,9 +171,9 @@ def models(as_json: bool, presets: bool) -> None:
 
     With --all, also the presets, with parameters and kMAC/px by module.
     """
-    from lic.codec.weights import installed
+    from lic.codec.manifest import installed
 
-    entries: dict[str, Any] = {name: entry for name, (_, entry) in installed().items()}
+    entries = {name: asdict(found.entry) for name, found in installed().items()}
     known = _presets() if presets else {}
     if as_json:
         listed = {"weights": entries, "presets": known} if presets else entries
@@ -190,7 +191,7 @@ def models(as_json: bool, presets: bool) -> None:
             continue
         if kodak["bd_rate_vtm"] is not None:
             click.echo(f"  on Kodak: BD-rate {kodak['bd_rate_vtm']:+.1f} % against VTM")
-        for row in zip(*(kodak.get(key, ()) for key in ("quality", "bpp", "psnr")), strict=True):
+        for row in zip(*(kodak[key] for key in ("quality", "bpp", "psnr")), strict=True):
             click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
 
 

@@ -10,7 +10,7 @@ import click
 
 from lic.cli.weights import weights_id
 from lic.codec.errors import MissingPackageError
-from lic.codec.weights import weights_file
+from lic.codec.manifest import weights_file
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lic.codec.weights import MANIFEST, use_folder
+from lic.codec.manifest import MANIFEST, use_folder
 
 
 def weights_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:

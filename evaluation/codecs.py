@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
 from lic.codec.errors import LicError
+from lic.codec.manifest import find
 
 Pixels = NDArray[np.uint8]
 
@@ -62,9 +63,7 @@ class LicCodec:
     @property
     def version(self) -> str:
         """The id and the digest of the weights."""
-        from lic.codec.weights import installed_digest
-
-        return f"{self.name} {installed_digest(self.name)}"
+        return f"{self.name} {find(self.name).entry.digest.hex()}"
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """A lic file of quality ``setting``, 0 to 100."""

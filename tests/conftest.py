@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
-from lic.codec.weights import Weights, load_weights, save_weights
+from lic.codec.weights import Weights, load_weights
 from lic.models import PRESETS, create_preset, full_config
+from lic.models.weights_file import network_bytes
 
 DATA = Path(__file__).parent / "data"
 
@@ -37,7 +41,8 @@ def tiny_path(
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.003)
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_weights(path, PRESETS[request.param].model, full_config(model), model.state_dict())
+    state = model.state_dict()
+    path.write_bytes(network_bytes(PRESETS[request.param].model, full_config(model), state))
     return str(path)
 
 
@@ -45,3 +50,34 @@ def tiny_path(
 def tiny_weights(tiny_path: str) -> Weights:
     """The weights of `tiny_path`, loaded."""
     return load_weights(Path(tiny_path), "tiny")
+
+
+@pytest.fixture
+def make_weights_folder() -> Callable[[Path, str, Path], WeightsEntry]:
+    """A function that makes a folder of weights: of the folder, an id and a weights file."""
+
+    def make(folder: Path, weights_id: str, file: Path) -> WeightsEntry:
+        data = file.read_bytes()
+        entry = WeightsEntry(
+            kind="float",
+            source=None,
+            summary="my own",
+            command="lic train",
+            data="budgie.png",
+            hardware="a CPU",
+            sha256=hashlib.sha256(data).hexdigest(),
+            model="deployable",
+            config={"width": 32},
+            parameters=1000,
+            kmac_per_pixel={"encode": 1.0, "decode": 2.0},
+            training={"crop": 64},
+            steps=1,
+            minutes=0.1,
+            kodak=None,
+        )
+        folder.mkdir(exist_ok=True)
+        (folder / f"{weights_id}.safetensors").write_bytes(data)
+        write_manifest(folder, {weights_id: entry})
+        return entry
+
+    return make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,17 +12,12 @@ from typing import Any
 
 import torch
 
+from lic.codec.manifest import MANIFEST, WeightsEntry, installed, read_manifest, write_manifest
 from lic.codec.output import write_file
-from lic.codec.weights import (
-    MANIFEST,
-    Weights,
-    installed,
-    load_weights,
-    read_manifest,
-    save_weights,
-)
+from lic.codec.weights import Weights, load_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
+from lic.models.weights_file import network_bytes
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
@@ -42,9 +37,11 @@ def packed(run: Path) -> Iterator[Weights]:
 
 def _save(state: dict[str, Any], target: Path) -> str:
     """Write the weights file of a checkpoint; gives its SHA-256 in hexadecimal."""
-    # Half precision for the convolutions: half the size, for 0.002 dB on Kodak (`small-1`).
+    # Half precision for the convolutions: half the size, for 0.002 dB on Kodak.
     tensors = {k: v.half() if v.ndim == 4 else v for k, v in state["ema"].items()}
-    return save_weights(target, state["model_name"], state["model_config"], tensors)
+    data = network_bytes(state["model_name"], state["model_config"], tensors)
+    write_file(target, data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
@@ -58,13 +55,13 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     TrainingError
         If the run has no readable checkpoint, or the id is taken, here or by installed weights.
     """
-    path, target = out / MANIFEST, out / f"{weights_id}.safetensors"
+    target = out / f"{weights_id}.safetensors"
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", weights_id):
         raise TrainingError(
             f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots, dashes and "
             "underscores"
         )
-    manifest = read_manifest(out) if path.exists() else {}
+    manifest = read_manifest(out) if (out / MANIFEST).exists() else {}
     if weights_id in manifest or weights_id in installed() or target.exists():
         raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
     try:
@@ -75,17 +72,19 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     name, config = state["model_name"], state["model_config"]
     digest = _save(state, target)
     model = create_model(name, config)
-    manifest[weights_id] = {
+    manifest[weights_id] = WeightsEntry(
+        kind="float",
+        source=None,
         **notes,
-        "sha256": digest,
-        "model": name,
-        "config": config,
-        "parameters": parameter_count(model),
-        "kmac_per_pixel": {k: round(v, 3) for k, v in kmac_per_pixel(model).items()},
-        "training": {k: v for k, v in state["training"].items() if k not in _PLACES},
-        "steps": state["progress"]["step"],
-        "minutes": round(state["progress"]["seconds"] / 60, 1),
-        "kodak": {},
-    }
-    write_file(path, (json.dumps(manifest, indent=1) + "\n").encode())
+        sha256=digest,
+        model=name,
+        config=config,
+        parameters=parameter_count(model),
+        kmac_per_pixel={k: round(v, 3) for k, v in kmac_per_pixel(model).items()},
+        training={k: v for k, v in state["training"].items() if k not in _PLACES},
+        steps=state["progress"]["step"],
+        minutes=round(state["progress"]["seconds"] / 60, 1),
+        kodak=None,
+    )
+    write_manifest(out, manifest)
     return target

@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
+from lic.codec.errors import WeightsError
+from lic.codec.manifest import weights_file
 from lic.codec.output import write_file
-from lic.codec.weights import load_network, weights_file
 from lic.models import (
     PRESETS,
     CodecModel,
@@ -27,6 +28,7 @@ from lic.models import (
     create_model,
     full_config,
 )
+from lic.models.weights_file import WeightsFileError, load_network
 from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig, override, read_values
 from lic.training.data import CropDataset, split, summary, validation_crops
@@ -169,7 +171,10 @@ def _network(
     if not config.init:
         preset = PRESETS[config.preset]
         return preset.model, _create(preset.model, config.network(preset.model, preset.config))
-    name, source = load_network(weights_file(config.init))
+    try:
+        name, source = load_network(weights_file(config.init))
+    except WeightsFileError as error:
+        raise WeightsError(f"weights {config.init!r} cannot be loaded: {error}") from error
     base = full_config(source)
     if config.preset:
         name, base = PRESETS[config.preset].model, PRESETS[config.preset].config

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from PIL import Image
 from lic.cli.main import main
 from lic.codec import DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError
+from lic.codec.manifest import WeightsEntry
 from lic.codec.picture import read_picture
 from lic.evaluation.metrics import psnr
 from lic.models import PRESETS
@@ -205,16 +206,15 @@ def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_weights_can_be_given_to_every_command(
-    tmp_path: Path, picture: Path, tiny_path: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    picture: Path,
+    tiny_path: str,
+    make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIC_WEIGHTS", "")  # the commands change it: to be undone afterwards
     folder = tmp_path / "weights"
-    folder.mkdir()
-    data = Path(tiny_path).read_bytes()
-    (folder / "mine-1.safetensors").write_bytes(data)
-    model = {"parameters": 1, "kmac_per_pixel": {"encode": 1, "decode": 1}, "kodak": {}}
-    entry = {"sha256": hashlib.sha256(data).hexdigest(), "summary": "my own", **model}
-    (folder / "manifest.json").write_text(json.dumps({"mine-1": entry}))
+    make_weights_folder(folder, "mine-1", Path(tiny_path))
     file, out = tmp_path / "out.bin", tmp_path / "out.png"
     given = ("--weights", folder)
     assert lic("encode", picture, file, *given).exit_code == 0

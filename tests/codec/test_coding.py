@@ -15,10 +15,11 @@ from lic import codec
 from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, LimitError, PictureError, WeightsError
-from lic.codec.weights import Weights, load_weights, save_weights
+from lic.codec.weights import Weights, load_weights
 from lic.entropy_coding import MixtureParameters
 from lic.models import PRESETS, create_model
 from lic.models.mixture import Mixture
+from lic.models.weights_file import network_bytes
 
 LIMIT = 2**28
 Pixels = NDArray[np.uint8]
@@ -154,7 +155,7 @@ def test_mixtures_of_other_sizes_code_too(components: int, budgie: Pixels, tmp_p
     model = create_model("deployable", config)
     model.initialise(torch.from_numpy(budgie).permute(2, 0, 1)[None])
     path = tmp_path / "mixture.safetensors"
-    save_weights(path, "deployable", config, model.state_dict())
+    path.write_bytes(network_bytes("deployable", config, model.state_dict()))
     weights = load_weights(path, "mixture")
     pixels = budgie[:100, :100]
     data = codec.encode(pixels, 80, weights)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,37 +12,23 @@ from numpy.typing import NDArray
 
 from lic import codec
 from lic.codec.errors import WeightsError
-from lic.codec.weights import installed, load_weights, read_manifest, resolve, weights_folders
+from lic.codec.manifest import WeightsEntry, installed, use_folder, write_manifest
+from lic.codec.weights import load_weights, resolve
 from lic.evaluation.metrics import psnr
+from lic.models import PRESETS, create_preset, full_config
+from lic.models.weights_file import network_bytes
 
 DATA = Path(__file__).parents[1] / "data"
+MakeFolder = Callable[[Path, str, Path], WeightsEntry]
 
 
-def test_installed_weights_are_those_of_the_manifest() -> None:
-    (folder,) = weights_folders()
-    manifest = read_manifest(folder)
-    assert codec.DEFAULT_WEIGHTS in manifest
-    files = {path.stem: path for path in folder.glob("*.safetensors")}
-    assert files.keys() == manifest.keys()
-    for name, path in files.items():
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest[name]["sha256"]
-
-
-def test_installed_weights_are_at_most_32_megabytes() -> None:
-    assert sum(p.stat().st_size for p in weights_folders()[0].iterdir() if p.is_file()) <= 32e6
-
-
-def test_every_manifest_entry_tells_cost_provenance_and_measured_points() -> None:
-    for _, entry in installed().values():
-        assert re.fullmatch("[0-9a-f]{64}", entry["sha256"])
-        for key in ("summary", "command", "data", "hardware", "model"):
-            assert entry[key]
-        assert entry["parameters"] > 0
-        assert entry["kmac_per_pixel"]["decode"] > 0
-        kodak = entry["kodak"]
-        assert len(kodak["bpp"]) == len(kodak["psnr"]) == len(kodak["quality"]) >= 5
-        assert kodak["bpp"] == sorted(kodak["bpp"])
-        assert kodak["psnr"] == sorted(kodak["psnr"])
+@pytest.fixture
+def other_path(tmp_path: Path) -> Path:
+    """A weights file of another network than `tiny_path`'s."""
+    path = tmp_path / "other.safetensors"
+    model = create_preset("tiny")
+    path.write_bytes(network_bytes(PRESETS["tiny"].model, full_config(model), model.state_dict()))
+    return path
 
 
 def test_a_golden_file_decodes_to_the_same_symbols_here(budgie: NDArray[np.uint8]) -> None:
@@ -54,22 +41,61 @@ def test_a_golden_file_decodes_to_the_same_symbols_here(budgie: NDArray[np.uint8
         assert psnr(codec.decode(data), budgie) == pytest.approx(facts["psnr"], abs=0.01)
 
 
-def test_a_folder_of_ones_own_comes_before_the_package(
-    tiny_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, budgie: NDArray[np.uint8]
+def test_weights_of_ones_own_code_by_their_id(
+    tiny_path: str,
+    tmp_path: Path,
+    make_weights_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    budgie: NDArray[np.uint8],
 ) -> None:
-    data = Path(tiny_path).read_bytes()
-    (tmp_path / "mine-1.safetensors").write_bytes(data)
-    entry = {"sha256": hashlib.sha256(data).hexdigest()}
-    (tmp_path / "manifest.json").write_text(json.dumps({"mine-1": entry}))
+    make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
     monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
     assert {"mine-1", codec.DEFAULT_WEIGHTS} <= installed().keys()
     pixels = budgie[:64, :64]
     assert codec.decode(codec.encode(pixels, 50, "mine-1")).shape == pixels.shape
 
 
-def test_unknown_weights_are_a_named_error_that_lists_the_known() -> None:
-    with pytest.raises(WeightsError, match=f"'nope'.*{codec.DEFAULT_WEIGHTS}"):
-        resolve("nope")
+def test_one_id_in_two_folders_is_each_folders_network(
+    tiny_path: str,
+    other_path: Path,
+    tmp_path: Path,
+    make_weights_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIC_WEIGHTS", "")
+    for name, path in (("one", Path(tiny_path)), ("two", other_path), ("one", Path(tiny_path))):
+        entry = make_weights_folder(tmp_path / name, "mine-1", path)
+        use_folder(tmp_path / name)
+        assert resolve("mine-1").digest == entry.digest
+
+
+def test_weights_stay_loaded_until_their_file_is_another(
+    tiny_path: str,
+    other_path: Path,
+    tmp_path: Path,
+    make_weights_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
+    make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    first = resolve("mine-1")
+    assert resolve("mine-1") is first
+    assert resolve(first) is first
+    entry = make_weights_folder(tmp_path, "mine-1", other_path)
+    assert resolve("mine-1").digest == entry.digest
+
+
+def test_a_file_that_is_not_the_manifests_is_a_named_error(
+    tiny_path: str,
+    tmp_path: Path,
+    make_weights_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    write_manifest(tmp_path, {"mine-1": replace(entry, sha256="0" * 64)})
+    monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="not the one in the manifest"):
+        resolve("mine-1")
 
 
 def test_a_damaged_weights_file_is_a_named_error(tiny_path: str, tmp_path: Path) -> None:

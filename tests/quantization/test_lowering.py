@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 import torch
 
-from lic.codec.weights import load_network, weights_file
+from lic.codec.manifest import weights_file
 from lic.integer_networks.codec_network import CodecNetwork, gather, place, scatter
 from lic.integer_networks.reference import run
 from lic.models.deployable.context import position
 from lic.models.deployable.model import Deployable
+from lic.models.weights_file import load_network
 from lic.quantization.codec_lowering import lower_codec
 
 QUALITY = 6000

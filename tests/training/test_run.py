@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -12,7 +11,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lic.codec.weights import load_weights, read_manifest
+from lic.codec.errors import WeightsError
+from lic.codec.manifest import read_manifest
+from lic.codec.weights import load_weights
 from lic.training.checkpoint import CHECKPOINT, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
@@ -158,6 +159,11 @@ def test_weights_grow_to_the_network_that_is_asked_for(
             train(tmp_path / name, folder, f"init={tiny_path}", *words)
 
 
+def test_weights_that_cannot_be_loaded_are_a_named_error(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        train(tmp_path / "run", folder, f"init={tmp_path / 'none.safetensors'}")
+
+
 def test_a_resume_that_fails_leaves_the_settings_as_they_were(tmp_path: Path, folder: Path) -> None:
     out = tmp_path / "run"
     train(out, folder)
@@ -174,9 +180,10 @@ def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path, fold
     notes = {"summary": "s", "command": "c", "data": "d", "hardware": "h"}
     path = pack_run(tmp_path / "run", "mine-1", out, notes)
     entry = read_manifest(out)["mine-1"]
-    assert entry["steps"] == 2
-    assert entry["training"]["crop"] == 64
-    assert str(tmp_path) not in json.dumps(entry)
+    assert (entry.kind, entry.source, entry.kodak) == ("float", None, None)
+    assert entry.steps == 2
+    assert entry.training["crop"] == 64
+    assert str(tmp_path) not in str(entry)
     for weights in (load_weights(path, "mine-1"), None):
         with packed(tmp_path / "run") as same:
             runtime = (weights or same).runtime
