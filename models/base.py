@@ -20,6 +20,7 @@ from lic.models.factorized import FactorizedDensity
 from lic.models.growth import Growth, GrowthError, copy_grown
 from lic.models.layers import round_ste
 from lic.models.mixture import Mixture
+from lic.models.stage import Stage
 
 
 class Likelihoods(TypedDict):
@@ -41,6 +42,8 @@ class CodecModel(nn.Module):
 
     config_class: ClassVar[type]
     """A frozen dataclass; its values, as JSON, define the network."""
+    stages: ClassVar[tuple[Stage, ...]] = (Stage("network", nn.Module.parameters),)
+    """The stages of a training, in order."""
     stride: ClassVar[int] = 64
     """What the sides of a picture must be multiples of."""
     latent_stride: ClassVar[int] = 16
@@ -105,21 +108,6 @@ class CodecModel(nn.Module):
         if source.config != self.config:
             raise GrowthError("networks of this family cannot be grown")
         return copy_grown(self, source)
-
-    def second_stage_parameters(self) -> list[nn.Parameter]:
-        """What a second stage of training learns, all else being frozen; by default, nothing."""
-        return []
-
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor:
-        """What the second stage of training minimises, of pictures and qualities as for `forward`.
-
-        It depends on `second_stage_parameters` alone, and `forward` in training on all others.
-        Without a second stage it is zero.
-        """
-        return x.new_zeros(())
-
-    def reset_second_stage(self) -> None:
-        """Forget what a second stage learned: it suits the weights of its time alone."""
 
     def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """Differentiable pass for training.

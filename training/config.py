@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lic.models import PRESETS, check_config, config_defaults
+from lic.models import PRESETS, check_config, config_defaults, stage_shares
 from lic.training.errors import SettingsError
 
 CONFIG = "config.toml"
@@ -42,7 +42,6 @@ class TrainingConfig:
     crop: int = _setting(128, "side of the crops in pixels")
     final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
     final_fraction: float = _setting(0.2, "part of a stage's budget that sees those")
-    second_stage: float = _setting(0.05, "part of the budget for it, if the network has one")
     rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
     graphics: float = _setting(0.05, "fraction of the crops' area that is rendered graphics")
     recolour: float = _setting(0.03, "fraction of the crops whose colours are changed at random")
@@ -66,6 +65,10 @@ class TrainingConfig:
     checkpoint_seconds: float = _setting(120.0, "time between checkpoints")
     max_pixels: float = _setting(4e8, "memory for a process's pictures, in pixels (3 bytes)")
     seed: int = _setting(0, "of all that is random")
+    shares: dict[str, float] = field(
+        default_factory=dict,
+        metadata={"help": "fractions of the budget for later stages, if the network has them"},
+    )
     model: dict[str, Any] = field(
         default_factory=dict,
         metadata={"help": "values of the network's configuration to change"},
@@ -92,6 +95,10 @@ class TrainingConfig:
             value = getattr(self, name)
             if not low <= value <= high:  # not a number fails, too
                 raise SettingsError(f"{name} must lie between {low:g} and {high:g}, not {value}")
+        shares = _checked(self.shares, stage_shares(), "shares.")
+        if min(shares.values(), default=0) < 0 or not sum(shares.values()) <= 0.9:
+            raise SettingsError("shares must not be negative, and leave the first stage a tenth")
+        object.__setattr__(self, "shares", {**stage_shares(), **shares})
         for name in ("crop", "final_crop"):
             if getattr(self, name) % 64:
                 raise SettingsError(f"{name} must be a multiple of 64, not {getattr(self, name)}")
@@ -122,7 +129,9 @@ class TrainingConfig:
         SettingsError
             For an unknown key, a value of another type, or one that makes no sense.
         """
-        defaults = {f.name: f.default for f in fields(cls)} | {"model": {}}
+        defaults: dict[str, Any] = {
+            f.name: {} if f.name in _TABLES else f.default for f in fields(cls)
+        }
         return cls(**_checked(values, defaults, ""))
 
     def to_toml(self) -> str:
@@ -130,8 +139,8 @@ class TrainingConfig:
         lines = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "model":
-                lines += ["", f"# {item.metadata['help']}", "[model]"]
+            if item.name in _TABLES:
+                lines += ["", f"# {item.metadata['help']}", f"[{item.name}]"]
                 lines += [f"{key} = {_toml(each)}" for key, each in value.items()]
             else:
                 lines.append(f"{item.name} = {_toml(value)}  # {item.metadata['help']}")
@@ -143,6 +152,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_TABLES = ("shares", "model")
 _CHOICES = {
     "loss": ("mse", "ms-ssim", "yuv"),
     "schedule": ("linear", "cosine", "trapezoid"),
@@ -156,7 +166,6 @@ _RANGES = {
     "crop": (64, 4096),
     "final_crop": (64, 4096),
     "final_fraction": (0, 1),
-    "second_stage": (0, 0.9),
     "rescale": (0, 1),
     "graphics": (0, 0.9),
     "recolour": (0, 1),
@@ -225,6 +234,18 @@ def read_values(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the settings in {path}: {error}") from error
 
 
+def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Saved keys and values with the names of today.
+
+    Runs once knew two stages only, and saved the share of the second, MLICv2's selection, as
+    ``second_stage``.
+    """
+    current = dict(values)
+    if "second_stage" in current:
+        current["shares"] = {"selection": current.pop("second_stage")}
+    return current
+
+
 def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Values with some changed by assignments such as ``batch=4`` or ``model.components=1``.
 
@@ -240,11 +261,12 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
             value = tomllib.loads(f"value = {text}")["value"]
         except ValueError:
             value = text
-        if key.startswith("model."):
-            table = changed.get("model", {})
+        name, _, inner = key.partition(".")
+        if inner and name in _TABLES:
+            table = changed.get(name, {})
             if not isinstance(table, dict):
-                raise SettingsError(f"model must be a table, not {table!r}")
-            changed["model"] = {**table, key.removeprefix("model."): value}
+                raise SettingsError(f"{name} must be a table, not {table!r}")
+            changed[name] = {**table, inner: value}
         else:
             changed[key] = value
     return changed

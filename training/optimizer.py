@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -42,8 +43,19 @@ def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
     )
 
 
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimizer's saved state, but keep the weight decay and the factor of each group.
+
+    Raises ValueError or KeyError if the state is of other parameters.
+    """
+    settings = [(group["weight_decay"], group["factor"]) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, (decay, factor) in zip(optimizer.param_groups, settings, strict=True):
+        group["weight_decay"], group["factor"] = decay, factor
+
+
 def falling(config: TrainingConfig, spent: float) -> float:
-    """What is left of the peak rate, 1 to 0, when a fraction of a stage is spent."""
+    """The learning rate in units of its peak, 1 to 0, at a spent fraction of a stage."""
     if config.schedule == "cosine":
         return (1 + math.cos(math.pi * spent)) / 2
     if config.schedule == "trapezoid":

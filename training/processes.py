@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 
 @contextmanager
@@ -32,6 +34,27 @@ def process_group(device: torch.device) -> Iterator[None]:
         dist.destroy_process_group()
 
 
+def shared(network: nn.Module, device: torch.device) -> nn.Module:
+    """A network whose gradients are averaged over the group; without a group, as it is."""
+    if not dist.is_initialized():
+        return network
+    index = [device.index] if device.type == "cuda" else None
+    return DistributedDataParallel(network, device_ids=index, gradient_as_bucket_view=True)
+
+
+def averaged(values: torch.Tensor) -> torch.Tensor:
+    """Values averaged over the group, in place."""
+    if dist.is_initialized():
+        dist.all_reduce(values)
+        values /= dist.get_world_size()
+    return values
+
+
+def rank() -> int:
+    """The number of this process in the group, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
 def leads() -> bool:
     """Whether this process is the first, or the only one: the one that writes and speaks."""
-    return not dist.is_initialized() or dist.get_rank() == 0
+    return rank() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -27,15 +26,23 @@ from lic.models import (
     create_model,
     full_config,
 )
-from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
-from lic.training.config import CONFIG, TrainingConfig, override, read_values
+from lic.training.checkpoint import CHECKPOINT, load_checkpoint
+from lic.training.config import (
+    CONFIG,
+    TrainingConfig,
+    override,
+    read_values,
+    with_current_names,
+)
 from lic.training.data import CropDataset, split, summary, validation_crops
+from lic.training.device import open_device
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
 from lic.training.graphics import graphics
 from lic.training.loop import Trainer
 from lic.training.monitor import Monitor
 from lic.training.processes import leads, process_group
 from lic.training.snapshot import read_snapshot
+from lic.training.state import TrainingState
 from lic.training.validation import SIDE
 
 
@@ -81,7 +88,7 @@ def gather_settings(
     values = read_values(source) if source is not None else {}
     if snapshot is not None:
         values = read_snapshot(snapshot)["training"]
-    values = {**values, **given}
+    values = {**with_current_names(values), **given}
     for one, other in (("minutes", "steps"), ("steps", "minutes")):
         if one in given:  # a new budget replaces the old one, of either kind
             values[other] = 0
@@ -111,7 +118,7 @@ def start(
     """
     if not config.folders:
         raise SettingsError("there is no folder to train on")
-    device = _device(device_name)
+    device = open_device(device_name)
     saved = None
     if resume:
         saved = load_checkpoint(out, torch.device("cpu"))
@@ -237,21 +244,3 @@ def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _device(name: str | None) -> torch.device:
-    """The device of a name, by default the GPU if there is one; a process's own of several."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"no device {name!r}: {error}") from error
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
-    return device
