@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lic.cli.weights import weights_ids
-from lic.codec import DEFAULT_WEIGHTS
+from lic.cli.weights import weights_folder, weights_ids
 
 if TYPE_CHECKING:
     from lic.evaluation.codecs import Codec
@@ -24,15 +23,6 @@ _COMPRESSAI = click.option(
     multiple=True,
     metavar="ARCH=CKPT[,CKPT...]",
     help="A CompressAI architecture with checkpoints, lowest rate first; may be repeated.",
-)
-_WEIGHTS = click.option(
-    "--weights",
-    multiple=True,
-    metavar="ID|FOLDER",
-    callback=weights_ids,
-    default=[DEFAULT_WEIGHTS],
-    show_default=True,
-    help="Ids of `lic models`, or folders of weights; may be given several times.",
 )
 
 
@@ -64,7 +54,8 @@ def _codecs(
 
 @click.command("eval")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@_WEIGHTS
+@weights_ids
+@weights_folder
 @click.option(
     "--quality",
     "qualities",
@@ -141,7 +132,8 @@ def evaluate(
 @click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--bpp", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True)
-@_WEIGHTS
+@weights_ids
+@weights_folder
 @_PEERS
 @_COMPRESSAI
 def compare(

@@ -1,16 +1,32 @@
-"""The processes of one training: torchrun starts them, and they enter and leave together here."""
+"""The processes of one training: torchrun starts them, and they share their gradients.
+
+They join a group together, and leave it together.
+"""
 
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+
+def launch(processes: int, program: Sequence[str]) -> None:
+    """Replace this process by torchrun, which starts Python with a program's words several times.
+
+    It returns if there is nothing to start: for one process, or in those that torchrun started.
+    """
+    if processes == 1 or dist.is_torchelastic_launched():
+        return
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    os.execv(sys.executable, [sys.executable, *launcher, *program])
 
 
 @contextmanager
