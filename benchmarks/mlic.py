@@ -27,8 +27,9 @@ from torch import nn
 from lic.codec.coding import SKIP_SCALE
 from lic.codec.picture import read_picture
 from lic.codec.runtime import TorchRuntime
-from lic.codec.tiling import TILE_UNIT, Region
+from lic.codec.tiling import TILE_UNIT, Region, pad_edges
 from lic.entropy_coding import scale_index
+from lic.evaluation.metrics import psnr
 from lic.models import PRESETS, create_preset
 from lic.models.mlic import MlicConfig
 from lic.models.mlic.contexts import GuidedContext, InterSliceContext
@@ -70,8 +71,7 @@ def ready(preset: str, pixels: np.ndarray) -> TorchRuntime:
 
 def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str, dict[str, float]]:
     """Seconds of encoding and decoding the picture, padded, as one tile."""
-    padding = ((0, -pixels.shape[0] % TILE_UNIT), (0, -pixels.shape[1] % TILE_UNIT), (0, 0))
-    pixels = np.pad(pixels, padding, mode="edge")
+    pixels = pad_edges(pixels)
     height, width = pixels.shape[:2]
     whole = Region(0, 0, height // runtime.stride, width // runtime.stride)
     skip = int(scale_index(SKIP_SCALE))
@@ -84,8 +84,7 @@ def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str
     received = decode(name, runtime.decode, stream, shape, LEVEL, skip)
     again = decode("synthesis", runtime.synthesise, received, whole, LEVEL)
     assert torch.equal(sent, received)
-    error = np.square(again.astype(float) - pixels).mean()
-    facts = {"bpp": 8 * len(stream) / (height * width), "psnr": 10 * np.log10(255**2 / error)}
+    facts = {"bpp": 8 * len(stream) / (height * width), "psnr": psnr(pixels, again)}
     modules = by_module(runtime, lambda: runtime.code(y, z, LEVEL, skip), clock)
     return {
         "encode": encode.with_all(),

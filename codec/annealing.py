@@ -17,13 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from lic.codec.pixels import Pixels
 from lic.codec.runtime import TorchRuntime
 from lic.codec.tiling import Region
-from lic.entropy_coding import SCALES
 from lic.models import CodecModel
+from lic.models.latent_coding import worth_coding
 from lic.models.mixture import Mixture
 
 Report = Callable[[int, int], None]
@@ -149,8 +149,6 @@ def anneal(
     scaled = (y * gain).requires_grad_()
     side = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([{"params": [scaled]}, {"params": [side]}])
-    # Half way between indices, where the coder's rounding to them changes.
-    threshold = math.log(SCALES[skip_below] * SCALES[max(skip_below - 1, 0)]) / 2
 
     def relaxed_cost(pace: Pace) -> Tensor:
         """R + lambda D, in bits, of one relaxed choice of all symbols."""
@@ -160,7 +158,8 @@ def anneal(
 
         def quantise(step: int, mixture: Mixture) -> Tensor:
             residual = path.gather(scaled, step) - mixture.centre
-            coded = mixture.log_scales.detach().amax(1) >= threshold
+            mask = worth_coding(mixture, mixture.scale_indices(), skip_below)
+            coded = torch.from_numpy(mask).view_as(residual)
             symbols = mixture.select(soft_round(residual, pace.temperature, draws)) * coded
             bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())
             return symbols + mixture.centre
@@ -194,7 +193,7 @@ class CodedTile:
 
 def improve(
     runtime: TorchRuntime,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     tiles: list[CodedTile],
     quality: float,
     skip_below: int,

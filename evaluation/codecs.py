@@ -13,12 +13,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import PIL
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
 from lic.codec.errors import LicError
-
-Pixels = NDArray[np.uint8]
+from lic.codec.pixels import Pixels
 
 
 class UnknownPeerError(LicError):

@@ -32,6 +32,16 @@ def _channel_index(channels: int, places: int) -> Symbols:
     return index
 
 
+def worth_coding(mixture: Mixture, scales: NDArray[np.uint8], skip_below: int) -> NDArray[np.bool_]:
+    """Which latents of a step, flattened, are coded; the others decode to their centres.
+
+    A latent is coded if one of its scale indices ``scales`` (K, n) is at least ``skip_below``, and
+    if the path, where it selects latents, selects it.
+    """
+    coded: NDArray[np.bool_] = scales.max(axis=0) >= skip_below
+    return coded if mixture.coded is None else coded & mixture.coded.flatten().numpy()
+
+
 def _code_latents(
     path: EntropyPath,
     z: Tensor,
@@ -49,9 +59,7 @@ def _code_latents(
     def quantise(step: int, mixture: Mixture) -> Tensor:
         integers, parameters = mixture.to_integers()
         centre = integers * MEAN_UNIT
-        coded = parameters.scales.max(axis=0) >= skip_below
-        if mixture.coded is not None:
-            coded &= mixture.coded.flatten().numpy()
+        coded = worth_coding(mixture, parameters.scales, skip_below)
         values = centre.copy()
         values[coded] += code(step, centre, parameters, coded)
         # Of a value beyond 32 bits, the lower ones.

@@ -16,15 +16,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from lic.codec.errors import PictureError
 from lic.codec.picture import list_pictures, picture_header, read_picture
+from lic.codec.pixels import Pixels
 from lic.training.errors import TrainingError
-
-Pixels = NDArray[np.uint8]
 
 _VALIDATION_PICTURES = 16
 

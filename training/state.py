@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from lic.codec.pixels import psnr_of
+
 
 class HistoryRow(NamedTuple):
     """A point of the curves of training: running means after a step."""
@@ -87,8 +89,7 @@ class TrainingState:
             return
         self.loss = _mean(self.loss, result.loss, smooth)
         self.bpp = _mean(self.bpp, result.bpp, smooth)
-        psnr = 10 * math.log10(255**2 / max(result.mse, 1e-4))
-        self.psnr = _mean(self.psnr, psnr, smooth)
+        self.psnr = _mean(self.psnr, psnr_of(max(result.mse, 1e-4)), smooth)
 
     def to_values(self) -> dict[str, Any]:
         """The fields as plain values; the rows become lists."""

@@ -5,13 +5,13 @@ Real files are what `lic.evaluation` measures, after the training.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lic.codec.pixels import psnr_of
 from lic.models import CodecModel
 
 SIDE = 256
@@ -40,8 +40,7 @@ def estimate(model: CodecModel, picture: Tensor, quality: float) -> tuple[Tensor
     bits = sum(-float(out["likelihoods"][part].log2().sum()) for part in ("y", "z"))
     decoded = (out["x_hat"].float() * 255).round().clamp(0, 255).to(torch.uint8)
     mse = float((decoded.float() - x.float()).square().mean())
-    psnr = 10 * math.log10(255**2 / max(mse, 1e-4))
-    return decoded, bits / (x.shape[-1] * x.shape[-2]), psnr
+    return decoded, bits / (x.shape[-1] * x.shape[-2]), psnr_of(max(mse, 1e-4))
 
 
 def validate(
