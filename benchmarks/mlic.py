@@ -36,7 +36,7 @@ from lic.models.mlic.contexts import GuidedContext, InterSliceContext
 
 Clock = Callable[[], float]
 
-LEVEL = 0.5
+QUALITY = 0.5
 SIDES = (512, 1024, 2048)
 
 
@@ -76,16 +76,16 @@ def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str
     whole = Region(0, 0, height // runtime.stride, width // runtime.stride)
     skip = int(scale_index(SKIP_SCALE))
     encode, decode = Stopwatch(clock), Stopwatch(clock)
-    y = encode("analysis", runtime.analyse, pixels, whole, LEVEL)
-    z = encode("hyper analysis", runtime.side_information, y, LEVEL)
+    y = encode("analysis", runtime.analyse, pixels, whole, QUALITY)
+    z = encode("hyper analysis", runtime.side_information, y, QUALITY)
     name = "entropy path and coder"
-    stream, sent = encode(name, runtime.code, y, z, LEVEL, skip)
+    stream, sent = encode(name, runtime.code, y, z, QUALITY, skip)
     shape = (height // TILE_UNIT, width // TILE_UNIT)
-    received = decode(name, runtime.decode, stream, shape, LEVEL, skip)
-    again = decode("synthesis", runtime.synthesise, received, whole, LEVEL)
+    received = decode(name, runtime.decode, stream, shape, QUALITY, skip)
+    again = decode("synthesis", runtime.synthesise, received, whole, QUALITY)
     assert torch.equal(sent, received)
     facts = {"bpp": 8 * len(stream) / (height * width), "psnr": psnr(pixels, again)}
-    modules = by_module(runtime, lambda: runtime.code(y, z, LEVEL, skip), clock)
+    modules = by_module(runtime, lambda: runtime.code(y, z, QUALITY, skip), clock)
     return {
         "encode": encode.with_all(),
         "decode": decode.with_all(),

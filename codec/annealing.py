@@ -205,14 +205,14 @@ def improve(
     A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
     real bits and the decoded 8-bit picture's real error; else the old one is kept.
     """
-    model, stride = runtime.model, runtime.stride
-    regions = [tile.region.scaled_down(stride) for tile in tiles]
+    model, latent_stride = runtime.model, runtime.stride
+    regions = [tile.region.scaled_down(latent_stride) for tile in tiles]
     rows, columns = regions[-1].bottom, regions[-1].right
     plane = torch.empty(1, runtime.latents, rows, columns)
     for region, tile in zip(regions, tiles, strict=True):
         plane[(..., *region.slices)] = tile.decoded
-    level = torch.tensor([quality], dtype=torch.float32)
-    trade_off = model.lambda_at(level)
+    qualities = torch.tensor([quality], dtype=torch.float32)
+    trade_off = model.lambda_at(qualities)
     total, done = iterations * len(tiles), 0
 
     def count() -> None:
@@ -223,7 +223,9 @@ def improve(
     for region, tile in zip(regions, tiles, strict=True):
         seen = region.grown(runtime.halo, rows, columns)
         outer = region.grown(2 * runtime.halo, rows, columns)
-        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices].astype(np.float32) / 255)
+        part = torch.from_numpy(
+            pixels[seen.scaled_up(latent_stride).slices].astype(np.float32) / 255
+        )
         sight = Sight(
             plane[(..., *outer.slices)].clone(),
             region.within(outer),
@@ -232,11 +234,12 @@ def improve(
         )
         # Copies, since gradients cannot flow to what was made in inference mode.
         y, z = tile.analysed.clone(), runtime.side_information(tile.analysed, quality).clone()
-        y, z = anneal(model, sight, y, z, level, skip_below, iterations, count)
+        y, z = anneal(model, sight, y, z, qualities, skip_below, iterations, count)
         stream, decoded = runtime.code(y, z, quality, skip_below)
         with torch.inference_mode():
             before, after = (
-                8 * len(data) + float(trade_off * sight.distortion(model, it, level, rounded=True))
+                8 * len(data)
+                + float(trade_off * sight.distortion(model, it, qualities, rounded=True))
                 for data, it in ((tile.stream, tile.decoded), (stream, decoded))
             )
         if after < before:

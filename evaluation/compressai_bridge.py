@@ -45,7 +45,7 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
     @property
     def downsampling_factor(self) -> int:
         """What the sides of a picture must be multiples of."""
-        return self.codec.stride
+        return self.codec.side_stride
 
     def forward(self, x: Tensor) -> ModelOutput:
         """Pictures (B, 3, H, W) in 0..1 to pictures and likelihoods."""

@@ -44,10 +44,11 @@ class CodecModel(nn.Module):
     """A frozen dataclass; its values, as JSON, define the network."""
     stages: ClassVar[tuple[Stage, ...]] = (Stage("network", nn.Module.parameters),)
     """The stages of a training, in order."""
-    stride: ClassVar[int] = 64
-    """What the sides of a picture must be multiples of."""
+    side_stride: ClassVar[int] = 64
+    """Pixels from one place of the side information to the next; a picture's sides are multiples
+    of it."""
     latent_stride: ClassVar[int] = 16
-    """Pixels to a latent, along a side."""
+    """Pixels from one latent to the next."""
     halo: int
     """How many latents beyond a region of the picture influence that region's transforms."""
     config: Any
@@ -115,7 +116,7 @@ class CodecModel(nn.Module):
         Parameters
         ----------
         x
-            Pictures (B, 3, H, W) in 0..1; H and W multiples of ``stride``.
+            Pictures (B, 3, H, W) in 0..1; H and W multiples of ``side_stride``.
         quality
             (B,) in [0, 1].
 

@@ -55,13 +55,13 @@ class FactorizedDensity(nn.Module):
                 h = h + torch.tanh(getattr(self, f"factor{i}")[level]) * torch.tanh(h)
         return h.squeeze(2)
 
-    def level(self, quality: Tensor) -> Tensor:
-        """The nearest level (B,) of qualities (B,) in [0, 1]."""
+    def nearest_level(self, quality: Tensor) -> Tensor:
+        """The indices (B,) of the levels nearest to qualities (B,) in [0, 1]."""
         return (quality.clamp(0, 1) * (self.levels - 1)).round().long()
 
     def likelihood(self, z: Tensor, quality: Tensor) -> Tensor:
         """P of the unit interval around z (B, C, h, w) at qualities (B,), at least 1e-9."""
-        level = self.level(quality)
+        level = self.nearest_level(quality)
         flat = z.flatten(2)
         lower = self._logits(flat - 0.5, level)
         upper = self._logits(flat + 0.5, level)
@@ -86,7 +86,7 @@ class FactorizedDensity(nn.Module):
         self.counts = torch.from_numpy(np.stack(tables).astype(np.int32))
 
     def tables(self, level: int) -> FactorizedTables:
-        """The coder's tables of a level, from the frozen ``counts``."""
+        """The coder's tables of the level of an index, from the frozen ``counts``."""
         counts = self.counts[level].numpy().astype(np.uint32)
         lows = np.full(self.channels, -REACH, dtype=np.int32)
         lengths = np.full(self.channels, 2 * REACH + 1, dtype=np.int32)

@@ -91,7 +91,7 @@ def encode_latents(
     encoder.put_factorized(
         z_symbols.flatten().numpy().astype(np.int32),
         _channel_index(channels, height * width),
-        side.tables(int(side.level(quality))),
+        side.tables(int(side.nearest_level(quality))),
     )
     scaled = y.double() * path.latent_gain(quality)
 
@@ -126,7 +126,7 @@ def decode_latents(
     CorruptStreamError
         If the stream is damaged, or was made with other parameters than this machine computes.
     """
-    tables = side.tables(int(side.level(quality)))
+    tables = side.tables(int(side.nearest_level(quality)))
     index = _channel_index(tables.channels, shape[0] * shape[1])
     z = torch.from_numpy(decoder.get_factorized(index, tables)).double()
 

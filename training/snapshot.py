@@ -24,7 +24,7 @@ from lic.training.errors import TrainingError
 
 # Paths of the machine that trained stay there; the network is described in full.
 _LEFT_OUT = ("folders", "val", "init", "model")
-_LEVELS = 7
+_LARGEST_CODE = 7
 
 
 def write_snapshot(run: Path, path: Path) -> None:
@@ -91,8 +91,8 @@ def read_snapshot(path: Path) -> dict[str, Any]:
 def _quantized(distance: Tensor) -> tuple[Tensor, Tensor]:
     """A scale for each of the first axis's entries, and the values in 4 bits, two to a byte."""
     rows = distance.reshape(distance.shape[0], -1)
-    scale = rows.abs().amax(1).clamp_min(1e-12) / _LEVELS
-    codes = ((rows / scale[:, None]).round() + _LEVELS).to(torch.uint8).flatten()
+    scale = rows.abs().amax(1).clamp_min(1e-12) / _LARGEST_CODE
+    codes = ((rows / scale[:, None]).round() + _LARGEST_CODE).to(torch.uint8).flatten()
     codes = torch.cat((codes, codes.new_zeros(len(codes) % 2)))
     return scale, codes[::2] | codes[1::2] << 4
 
@@ -100,5 +100,5 @@ def _quantized(distance: Tensor) -> tuple[Tensor, Tensor]:
 def _distance(scale: Tensor, codes: Tensor, shape: torch.Size) -> Tensor:
     """The inverse of `_quantized`."""
     values = torch.stack((codes & 15, codes >> 4), dim=1).flatten()[: shape.numel()]
-    rows = (values.float() - _LEVELS).view(shape[0], -1) * scale[:, None]
+    rows = (values.float() - _LARGEST_CODE).view(shape[0], -1) * scale[:, None]
     return rows.view(shape)

@@ -31,8 +31,8 @@ class RatePoint:
 def estimate(model: CodecModel, picture: Tensor, quality: float) -> tuple[Tensor, float, float]:
     """The decoded picture (uint8), bpp and PSNR of a picture (1, 3, H, W; uint8).
 
-    H and W are multiples of the model's stride. The model is in evaluation mode: symbols are
-    rounded, and nothing is random.
+    H and W are multiples of the model's ``side_stride``. The model must be in evaluation mode:
+    symbols are rounded, and nothing is random.
     """
     device = next(model.parameters()).device
     x = picture.to(device)

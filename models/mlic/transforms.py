@@ -109,8 +109,8 @@ class Analysis(nn.Module):
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         """Latents of x at qualities (B,) in [0, 1]."""
         h = x - 0.5
-        for i, (stride, blocks) in enumerate(zip(self.strides, self.blocks, strict=True)):
-            h = stride(h)
+        for i, (block, blocks) in enumerate(zip(self.strides, self.blocks, strict=True)):
+            h = block(h)
             h = blocks(h if i else h * self.gain(quality))
         out: Tensor = self.down(h)
         return out

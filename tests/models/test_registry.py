@@ -24,7 +24,7 @@ with torch.device("meta"):
 def test_a_pass_gives_a_picture_and_probabilities(name: str, training: bool) -> None:
     torch.manual_seed(0)
     model = create_preset(name).train(training)
-    x = torch.rand(2, 3, model.stride, 2 * model.stride)
+    x = torch.rand(2, 3, model.side_stride, 2 * model.side_stride)
     out = model(x, torch.tensor([0.0, 1.0]))
     assert out["x_hat"].shape == x.shape
     for likelihood in (out["likelihoods"]["y"], out["likelihoods"]["z"]):
@@ -45,7 +45,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
             torch.nn.init.normal_(parameter, std=0.05)
     levels = torch.linspace(0, 1, model.config.levels)
     # Far beyond a picture's range, so that the side information does not round to zero.
-    x = 30 * torch.rand(len(levels), 3, model.stride, model.stride)
+    x = 30 * torch.rand(len(levels), 3, model.side_stride, model.side_stride)
     out = model(x, levels)
     rate = -out["likelihoods"]["y"].log().sum() - out["likelihoods"]["z"].log().sum()
     loss = out["x_hat"].square().sum() + rate
@@ -109,7 +109,7 @@ def test_each_stage_learns_its_own_parameters_and_all_are_learned_once(name: str
     torch.manual_seed(0)
     model = create_preset(name)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    x, quality = torch.rand(1, 3, model.stride, model.stride), torch.tensor([0.5])
+    x, quality = torch.rand(1, 3, model.side_stride, model.side_stride), torch.tensor([0.5])
     seen: list[str] = []
     for stage in model.stages:
         model.zero_grad(set_to_none=True)
