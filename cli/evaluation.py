@@ -1,4 +1,4 @@
-"""`lic eval` and `lic compare`: how good a codec is, by real files, against the others."""
+"""`lic eval` and `lic compare`: rate and distortion of codecs, by real files."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def _codecs(
     callback=_qualities,
     help="Qualities, with commas between them.",
 )
-@click.option("--points", type=click.IntRange(2), help="So many qualities, evenly from 0 to 100.")
+@click.option("--points", type=click.IntRange(2), help="Number of qualities, evenly from 0 to 100.")
 @_PEERS
 @_COMPRESSAI
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The report's folder.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
-@click.option("--manifest", is_flag=True, help="Note the points in the weights' manifest, too.")
+@click.option("--manifest", is_flag=True, help="Also write the points to the weights' manifest.")
 def evaluate(
     folder: Path,
     weights: tuple[str, ...],
@@ -85,8 +85,8 @@ def evaluate(
 ) -> None:
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
-    Writes pictures.csv, summary.json, plots and report.html to --out; what is in pictures.csv
-    already is not measured again. BD-rates against published curves hold for Kodak only.
+    Writes pictures.csv, summary.json, plots and report.html to --out. Rows that are already in
+    pictures.csv are not measured again. BD-rates against published curves hold for Kodak only.
     """
     from rich.progress import Progress
 

@@ -141,7 +141,7 @@ def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None
 @click.argument("source", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: Path, as_json: bool) -> None:
-    """Tell what the file SOURCE says of itself, without decoding it."""
+    """Print the header and the sizes of the file SOURCE, without decoding it."""
     from lic.codec.info import describe
 
     facts = describe(read_container(_read(source), sys.maxsize))

@@ -31,7 +31,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--snapshot",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Continue, in --out, the run that a snapshot was made of.",
+    help="Continue the run of a snapshot, in --out.",
 )
 def train(
     folders: tuple[Path, ...],
@@ -52,7 +52,7 @@ def train(
 
     All settings are in OUT/config.toml once a run has begun, with a line of help each; --config
     takes such a file, and --set changes single ones, such as --set batch=16 or --set
-    model.components=1. OUT/report.html tells of the result.
+    model.components=1. OUT/report.html shows the result.
 
     With --init, --preset or --set model.KEY=VALUE may ask for a larger network than that of the
     weights: it begins by computing the same.
@@ -87,7 +87,7 @@ def train(
         state = finished.state
         with packed(out) as weights:
             write_training_report(out, weights, state.history, state.validations, finished.held_out)
-        click.echo(f"{out / 'report.html'} tells of the result", err=True)
+        click.echo(f"{out / 'report.html'} shows the result", err=True)
     except MissingPackageError as error:
         click.echo(f"without a report: {error}", err=True)
 

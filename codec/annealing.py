@@ -1,12 +1,13 @@
-"""Annealing: latents sought for the picture at hand, rather than predicted.
+"""Annealing: the encoder optimises the latents of one picture by gradient descent.
 
-The analysis transform guesses latents for any picture; here gradient descent on the cost of this
-one, R + lambda D, moves them on. Rounding is relaxed to a mixture of the two integers around a
-value, which grows sure of itself as the temperature falls. The first iterations of a short run take
-the mixture's mean, whose gradient has no noise: they bring most of what a few seconds can. All
-others draw one of the two at random, stochastic Gumbel annealing (Yang, Bamler and Mandt 2020,
-arXiv 2006.04240; with it, MLICv2 becomes MLICv2+): without the draws, long runs get lost between
-the integers. The decoder knows nothing of it. Use it where a file is made once and read often.
+The analysis transform predicts latents for any picture. Annealing starts from them, and minimises
+the cost R + lambda D of one picture. Rounding is relaxed to a mixture of the two integers around a
+value; as the temperature falls, the mixture comes close to one of them. The first iterations of a
+short run take the mixture's mean, whose gradient has no noise: they bring most of the gain that is
+possible in a few seconds. All other iterations draw one of the two integers at random, which is
+stochastic Gumbel annealing (Yang, Bamler and Mandt 2020, arXiv 2006.04240; MLICv2+ is MLICv2 with
+it). Without the draws, the latents of a long run stay between the integers. The decoder does not
+change. Use annealing where a file is encoded once and decoded often.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lic.models.latent_coding import worth_coding
 from lic.models.mixture import Mixture
 
 Report = Callable[[int, int], None]
-"""Told, now and then, how many of how many iterations are done."""
+"""Takes the numbers of iterations that are done, and of all."""
 
 _SEED = 0
 _CLIP = 1 - 1e-5
@@ -38,7 +39,7 @@ _LONG_RUN = 50
 
 @dataclass(frozen=True)
 class Pace:
-    """How an iteration moves."""
+    """The settings of one iteration."""
 
     learning_rate: float
     """Adam's, in quantization steps."""
@@ -78,14 +79,14 @@ def _between(first: float, last: float, index: int, count: int) -> float:
 
 @dataclass(frozen=True)
 class Sight:
-    """What of a picture a tile's latents change, and what that depends on beside them."""
+    """The region of a picture that a tile's latents influence, and all other data it depends on."""
 
     latents: Tensor
     """The decoded latents (1, M, h, w) of the tile and of two halos around it."""
     core: Region
     """The tile in ``latents``."""
     seen: Region
-    """The tile and one halo, in ``latents``: what the tile's latents change."""
+    """The tile and one halo, in ``latents``: the region that the tile's latents influence."""
     pixels: Tensor
     """The picture there, (1, 3, H, W) in 0..1; it may end before ``seen`` does."""
 

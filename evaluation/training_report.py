@@ -1,7 +1,7 @@
-"""What a training gave, as one page: its curves, rate and distortion by real files, and crops.
+"""The result of a training as one page: its curves, rate and distortion by real files, and crops.
 
-It is made in the process that trained. For an evaluation to quote, with other processes decoding
-and all the peers, there is `lic eval` (`lic.evaluation.report`).
+The process that trained makes it. For results to publish use `lic eval` (`lic.evaluation.report`),
+which decodes in other processes and measures all peers.
 """
 
 from __future__ import annotations

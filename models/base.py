@@ -50,7 +50,7 @@ class CodecModel(nn.Module):
     latent_stride: ClassVar[int] = 16
     """Pixels from one latent to the next."""
     halo: int
-    """How many latents beyond a region of the picture influence that region's transforms."""
+    """The number of latents around a region that the transforms of the region depend on."""
     config: Any
     """An instance of ``config_class``; it has the number of channels ``latents``, the number of
     quality ``levels``, and ``lambda_min`` and ``lambda_max``."""
@@ -61,7 +61,7 @@ class CodecModel(nn.Module):
     hyper_analysis: nn.Module
     """(latents, quality) to real-valued side information z (B, Z, h/4, w/4)."""
     entropy: EntropyPath
-    """What decides probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
+    """Decides the probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
     side: FactorizedDensity
     """The distribution of z."""
 

@@ -1,8 +1,8 @@
 """The factorized density of the side information z: one learned distribution a channel.
 
 Balle et al. 2018 (arXiv 1802.01436), appendix 6.1: a monotone scalar network gives each channel's
-cumulative distribution. Here every quality level has a density of its own, since z says less at
-low rates; `freeze` makes the integer tables that `lic.entropy_coding` codes with.
+cumulative distribution. Here every quality level has a density of its own, since z carries less
+information at low rates; `freeze` makes the integer tables that `lic.entropy_coding` codes with.
 """
 
 from __future__ import annotations

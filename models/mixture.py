@@ -41,9 +41,9 @@ class Mixture:
     """Parameters of a step's latents, in quantization steps; K components.
 
     ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
-    component's offset and logit being zero. ``selection`` (B, M, h, w), if a model selects what to
-    code, are logits of a latent's being worth its bits; one below a threshold is not coded: it is
-    its centre and costs nothing.
+    component's offset and logit being zero. ``selection`` (B, M, h, w), in a model that selects
+    what to code, are logits that a latent should be coded. A latent below the threshold is not
+    coded: it costs no bits and decodes to its centre.
     """
 
     centre: Tensor
@@ -56,8 +56,8 @@ class Mixture:
     def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
         """Split raw outputs (B, outputs, M, h, w); ``log_gain`` (B, M, 1, 1) maps to steps.
 
-        The network speaks in the latents' own units, so that what it says hardly depends on the
-        quality; the gain turns it into quantization steps.
+        The network's outputs are in the latents' own units, in which they hardly depend on the
+        quality. The gain converts them to quantization steps.
         """
         if raw.dtype.itemsize < 4:  # autocast's half precision is too coarse from here on
             raw = raw.float()

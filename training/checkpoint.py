@@ -11,7 +11,7 @@ import torch
 from lic.training.errors import TrainingError
 
 CHECKPOINT = "last.pt"
-# What torch is seen to raise for files that are no checkpoints.
+# Errors that torch raises for files that are no checkpoints.
 _UNREADABLE = (
     OSError,
     EOFError,

@@ -1,7 +1,7 @@
 """Rendered graphics: text, plots, flat colour with grain, mosaics, gratings.
 
-Photographs teach a network nothing about them, and it fails where they are saturated or sharp. A
-small part of the crops shows them; `lic.training.data` reads photographs and cuts both.
+A network that was trained on photographs alone fails on saturated or sharp graphics, so a small
+part of the crops shows them. `lic.training.data` reads photographs, and cuts crops of both.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Draw = Callable[[np.random.Generator, int], Pixels]
 
 
 def graphics(fraction: float, pixels: int, side: int, seed: int) -> list[Pixels]:
-    """Pictures (side, side, 3) that are a ``fraction`` of all beside ``pixels`` of photographs.
+    """Pictures (side, side, 3) that make up a ``fraction`` of all pixels.
 
-    All kinds take turns; the seed decides them.
+    The others are the ``pixels`` of photographs. All kinds take turns; the seed decides them.
     """
     count = round(fraction / (1 - fraction) * pixels / side**2)
     random = np.random.default_rng(seed)

@@ -280,7 +280,7 @@ class Trainer:
         shares = torch.tensor([self.spent(), float(self.stopping)]).to(self.device)
         scalars = averaged(torch.cat((torch.stack((loss.detach(), *measured, norm)), shares)))
         self.progress.crops += len(x)
-        # The only transfer from the device in a step.
+        # One transfer from the device for all results of a step.
         mean_loss, bpp, mse, mean_norm, spent, stops = scalars.tolist()
         return StepResult(mean_loss, bpp, mse, mean_norm, spent, stops > 0)
 

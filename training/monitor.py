@@ -1,4 +1,4 @@
-"""What one sees of a training while it runs: a line of progress, and TensorBoard's curves."""
+"""Shows a training while it runs: a line of progress, and TensorBoard's curves."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SHOWN = 3
 
 
 class Monitor(Observer):
-    """An observer for people; a context manager.
+    """An observer that shows the training to people; a context manager.
 
     TensorBoard's files go to the folder ``out``, if the package is installed and as long as they
     can be written.
@@ -111,7 +111,7 @@ class Monitor(Observer):
             self._write("add_scalar", f"training/{name}", getattr(row, name), row.step)
 
     def on_validation(self, step: int, points: Sequence[RatePoint], model: CodecModel) -> None:
-        """Tell and write how good the network is, with reconstructions beside their originals."""
+        """Print and write rate and PSNR, and write reconstructions beside their originals."""
         told = ", ".join(f"{point.bpp:.3f} bpp {point.psnr:.2f} dB" for point in points)
         self._console.print(f"step {step}, held-out pictures: {told}", highlight=False)
         for point in points:
@@ -143,7 +143,7 @@ class Monitor(Observer):
             self._drop(error)
 
     def _drop(self, error: OSError) -> None:
-        """A training must not end because its curves cannot be written."""
+        """Go on without curves: the training must not end because they cannot be written."""
         self._writer = None
         self._console.print(f"TensorBoard's files cannot be written: {error}", markup=False)
 

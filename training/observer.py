@@ -1,4 +1,4 @@
-"""Callbacks of a training's first process; `lic.training.monitor` is the one for people."""
+"""Callbacks of a training's first process; `lic.training.monitor` implements them for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizer: AdamW, with the rate that each kind of parameter stands, and its schedule."""
+"""The optimizer: AdamW with a learning rate for each kind of parameter, and its schedule."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from lic.training.config import TrainingConfig
 
 
 def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW of what is trained, in groups by weight decay and by a factor of the learning rate.
+    """AdamW of the trained parameters, grouped by weight decay and by a learning rate factor.
 
-    A dense k x k convolution adds up k^2 times what a 1x1 one does, and AdamW moves all its weights
-    by as much: at the same rate, its output would change by so much more. Its factor is 1 / k^2.
+    AdamW changes all weights by similar amounts. A dense k x k convolution sums over k^2 times as
+    many weights as a 1x1 one, so that its output would change k^2 times as much: its factor is
+    1 / k^2.
     """
     factors = {
         id(module.weight): 1 / math.prod(module.kernel_size)

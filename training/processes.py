@@ -31,15 +31,15 @@ def launch(processes: int, program: Sequence[str]) -> None:
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """While it lasts, torchrun's processes are a group; without torchrun, nothing happens.
+    """A context in which torchrun's processes are a group; without torchrun, it does nothing.
 
-    What was wrapped for the group must be out of scope at the end: the wrapper keeps the group's
-    threads alive, and Python aborts if one of them asks for its lock while the process ends.
+    Networks that `shared` wrapped must be out of scope at the end. Their wrappers keep the group's
+    threads alive, and Python aborts if one of these threads takes its lock while the process ends.
     """
     if not dist.is_torchelastic_launched():
         yield
         return
-    # It is about 1x1 kernels in channels-last order, which is any order.
+    # The warning is about 1x1 kernels in channels-last order; for them all orders are the same.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -72,5 +72,5 @@ def rank() -> int:
 
 
 def leads() -> bool:
-    """Whether this process is the first, or the only one: the one that writes and speaks."""
+    """Whether this process is the first or the only one: only that one writes and prints."""
     return rank() == 0

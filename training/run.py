@@ -1,4 +1,4 @@
-"""A training from the command line's words to the end: settings, data, devices, processes."""
+"""A training from the settings of the command line to the end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from lic.training.validation import SIDE
 
 @dataclass(frozen=True)
 class Finished:
-    """A training that came to its end: what it did, and its held-out pictures."""
+    """The result of a training that came to its end."""
 
     state: TrainingState
     held_out: list[Path]
@@ -62,7 +62,7 @@ def gather_settings(
     resume: bool,
     snapshot: Path | None = None,
 ) -> TrainingConfig:
-    """The settings of a run: of a file, then those given.
+    """The settings of a run: those of a file, changed by those that are given.
 
     With ``resume`` the file is the run's own, with ``snapshot`` the settings are those in it.
     ``given`` are keys and values of the command's options, ``assignments`` those of ``--set``.
@@ -133,8 +133,8 @@ def start(
         try:
             return _train(config, device, out, saved)
         except TrainingInterruptedError as error:
-            # All processes stop together, and can leave the group in order: without the
-            # traceback, which would keep the trainer.
+            # All processes stop together, and can leave the group in order. The traceback is
+            # dropped, since it would keep the trainer alive.
             interruption = error.with_traceback(None)
     raise interruption
 
@@ -230,7 +230,7 @@ def _pictures(
 
 @contextmanager
 def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
-    """While it lasts, Ctrl-C and SIGTERM end the run after a checkpoint; the second one at once."""
+    """A context in which Ctrl-C and SIGTERM end the run after a checkpoint; repeated, at once."""
 
     def stop(number: int, _: FrameType | None) -> None:
         trainer.stopping = True

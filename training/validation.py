@@ -1,6 +1,6 @@
-"""How good a network is on held-out pictures while it trains, by the rate's estimate.
+"""Estimated rate and PSNR of a network on held-out pictures during a training.
 
-Real files are what `lic.evaluation` measures, after the training.
+`lic.evaluation` measures real files, after the training.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def _blocks(channels: int, expansion: float) -> nn.Sequential:
 
 
 def halo(expansion: float) -> int:
-    """How many latents around a part of a picture change its transforms: the wider one's reach.
+    """The number of latents around a region that its transforms depend on, the larger of the two.
 
     Synthesis: blocks at 1/16, then three times a sub-pixel convolution before and a convolution
     and blocks after the upsampling, then a sub-pixel convolution at 1/2. Analysis sees less.
