@@ -40,9 +40,9 @@ def main() -> None:
 
     @torch.inference_mode()
     def loss(crop: Tensor, quality: int) -> float:
-        x, level = crop.float() / 255, torch.tensor([quality / 100])
-        trade_off = model.lambda_at(level)
-        return float(rate_distortion_loss(model(x, level), x, trade_off, mean_squared_error)[0])
+        x, qualities = crop.float() / 255, torch.tensor([quality / 100])
+        trade_off = model.lambda_at(qualities)
+        return float(rate_distortion_loss(model(x, qualities), x, trade_off, mean_squared_error)[0])
 
     print("| quality | " + " | ".join(crops) + " |\n" + "|---" * (len(crops) + 1) + "|")
     for quality in QUALITIES:

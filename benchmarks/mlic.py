@@ -27,15 +27,16 @@ from torch import nn
 from lic.codec.coding import SKIP_SCALE
 from lic.codec.picture import read_picture
 from lic.codec.runtime import TorchRuntime
-from lic.codec.tiling import TILE_UNIT, Region
+from lic.codec.tiling import TILE_UNIT, Region, pad_edges
 from lic.entropy_coding import scale_index
+from lic.evaluation.metrics import psnr
 from lic.models import PRESETS, create_preset
 from lic.models.mlic import MlicConfig
 from lic.models.mlic.contexts import GuidedContext, InterSliceContext
 
 Clock = Callable[[], float]
 
-LEVEL = 0.5
+QUALITY = 0.5
 SIDES = (512, 1024, 2048)
 
 
@@ -70,23 +71,21 @@ def ready(preset: str, pixels: np.ndarray) -> TorchRuntime:
 
 def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str, dict[str, float]]:
     """Seconds of encoding and decoding the picture, padded, as one tile."""
-    padding = ((0, -pixels.shape[0] % TILE_UNIT), (0, -pixels.shape[1] % TILE_UNIT), (0, 0))
-    pixels = np.pad(pixels, padding, mode="edge")
+    pixels = pad_edges(pixels)
     height, width = pixels.shape[:2]
     whole = Region(0, 0, height // runtime.stride, width // runtime.stride)
     skip = int(scale_index(SKIP_SCALE))
     encode, decode = Stopwatch(clock), Stopwatch(clock)
-    y = encode("analysis", runtime.analyse, pixels, whole, LEVEL)
-    z = encode("hyper analysis", runtime.side_information, y, LEVEL)
+    y = encode("analysis", runtime.analyse, pixels, whole, QUALITY)
+    z = encode("hyper analysis", runtime.side_information, y, QUALITY)
     name = "entropy path and coder"
-    stream, sent = encode(name, runtime.code, y, z, LEVEL, skip)
+    stream, sent = encode(name, runtime.code, y, z, QUALITY, skip)
     shape = (height // TILE_UNIT, width // TILE_UNIT)
-    received = decode(name, runtime.decode, stream, shape, LEVEL, skip)
-    again = decode("synthesis", runtime.synthesise, received, whole, LEVEL)
+    received = decode(name, runtime.decode, stream, shape, QUALITY, skip)
+    again = decode("synthesis", runtime.synthesise, received, whole, QUALITY)
     assert torch.equal(sent, received)
-    error = np.square(again.astype(float) - pixels).mean()
-    facts = {"bpp": 8 * len(stream) / (height * width), "psnr": 10 * np.log10(255**2 / error)}
-    modules = by_module(runtime, lambda: runtime.code(y, z, LEVEL, skip), clock)
+    facts = {"bpp": 8 * len(stream) / (height * width), "psnr": psnr(pixels, again)}
+    modules = by_module(runtime, lambda: runtime.code(y, z, QUALITY, skip), clock)
     return {
         "encode": encode.with_all(),
         "decode": decode.with_all(),

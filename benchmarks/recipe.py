@@ -23,11 +23,12 @@ from lic.codec.picture import list_pictures
 from lic.evaluation import anchors
 from lic.evaluation.metrics import bd_rate
 from lic.models import PRESETS, create_preset
-from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset, validation_crops
 from lic.training.errors import TrainingError
-from lic.training.loop import Observer, Trainer
+from lic.training.loop import Trainer
+from lic.training.observer import Observer
+from lic.training.state import TrainingState
 from lic.training.validation import validate
 
 QUALITIES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -87,13 +88,13 @@ MLIC = (
     "warmup=150",
     "ema=0.99",
     "final_fraction=0",
-    "second_stage=0",
+    "shares.selection=0",
 )
 ABLATION: dict[str, tuple[str, ...]] = {
     "base": (),
     "rate 4e-3": ("learning_rate=4e-3",),
     "another seed": ("seed=1",),
-    "the selection's stage in addition": ("steps=900", "second_stage=0.1111111111"),
+    "the selection's stage in addition": ("steps=900", "shares.selection=0.1111111111"),
     "K = 1": ("model.components=1",),
     "no token mixing": ("model.token_mixing=false",),
     "no channel context": ("model.channel_context=false",),

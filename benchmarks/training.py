@@ -22,10 +22,11 @@ import torch
 
 from lic.codec.picture import list_pictures
 from lic.models import PRESETS, create_preset
-from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig, override
 from lic.training.data import CropDataset
-from lic.training.loop import Observer, Trainer
+from lic.training.loop import Trainer
+from lic.training.observer import Observer
+from lic.training.state import TrainingState
 
 # Functions by file and name: what each part's time is the cumulative time of.
 PARTS = {

@@ -1,4 +1,4 @@
-"""`lic eval` and `lic compare`: how good a codec is, by real files, against the others."""
+"""`lic eval` and `lic compare`: rate and distortion of codecs, by real files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lic.cli.weights import weights_ids
-from lic.codec import DEFAULT_WEIGHTS
+from lic.cli.weights import weights_folder, weights_ids
 
 if TYPE_CHECKING:
     from lic.evaluation.codecs import Codec
@@ -24,15 +23,6 @@ _COMPRESSAI = click.option(
     multiple=True,
     metavar="ARCH=CKPT[,CKPT...]",
     help="A CompressAI architecture with checkpoints, lowest rate first; may be repeated.",
-)
-_WEIGHTS = click.option(
-    "--weights",
-    multiple=True,
-    metavar="ID|FOLDER",
-    callback=weights_ids,
-    default=[DEFAULT_WEIGHTS],
-    show_default=True,
-    help="Ids of `lic models`, or folders of weights; may be given several times.",
 )
 
 
@@ -64,7 +54,8 @@ def _codecs(
 
 @click.command("eval")
 @click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@_WEIGHTS
+@weights_ids
+@weights_folder
 @click.option(
     "--quality",
     "qualities",
@@ -73,13 +64,13 @@ def _codecs(
     callback=_qualities,
     help="Qualities, with commas between them.",
 )
-@click.option("--points", type=click.IntRange(2), help="So many qualities, evenly from 0 to 100.")
+@click.option("--points", type=click.IntRange(2), help="Number of qualities, evenly from 0 to 100.")
 @_PEERS
 @_COMPRESSAI
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The report's folder.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
-@click.option("--manifest", is_flag=True, help="Note the points in the weights' manifest, too.")
+@click.option("--manifest", is_flag=True, help="Also write the points to the weights' manifest.")
 def evaluate(
     folder: Path,
     weights: tuple[str, ...],
@@ -94,8 +85,8 @@ def evaluate(
 ) -> None:
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
-    Writes pictures.csv, summary.json, plots and report.html to --out; what is in pictures.csv
-    already is not measured again. BD-rates against published curves hold for Kodak only.
+    Writes pictures.csv, summary.json, plots and report.html to --out. Rows that are already in
+    pictures.csv are not measured again. BD-rates against published curves hold for Kodak only.
     """
     from rich.progress import Progress
 
@@ -141,7 +132,8 @@ def evaluate(
 @click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--bpp", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True)
-@_WEIGHTS
+@weights_ids
+@weights_folder
 @_PEERS
 @_COMPRESSAI
 def compare(

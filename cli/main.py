@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from lic.cli.evaluation import compare, evaluate
+from lic.cli.memory import is_out_of_memory
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
-from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, MAX_PIXELS, read_container
+from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -32,8 +33,7 @@ class _Program(click.Group):
             click.echo(f"lic: {error}", err=True)
             sys.exit(error.exit_code)
         except (MemoryError, RuntimeError) as error:
-            # torch has no error of its own for a failed allocation on the CPU.
-            if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            if not is_out_of_memory(error):
                 raise
             click.echo("lic: not enough memory", err=True)
             sys.exit(LicError.exit_code)
@@ -78,14 +78,8 @@ def _check_output(path: Path, overwrite: bool) -> None:
     show_default=True,
     help="0 (smallest file) to 100 (best picture).",
 )
-@click.option(
-    "--weights",
-    metavar="ID|FOLDER",
-    callback=weights_id,
-    default=DEFAULT_WEIGHTS,
-    show_default=True,
-    help="An id of `lic models`, or a folder of weights.",
-)
+@weights_id
+@weights_folder
 @click.option(
     "--effort",
     type=click.IntRange(0),
@@ -148,7 +142,7 @@ def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None
 @click.argument("source", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: Path, as_json: bool) -> None:
-    """Tell what the file SOURCE says of itself, without decoding it."""
+    """Print the header and the sizes of the file SOURCE, without decoding it."""
     from lic.codec.info import describe
 
     facts = describe(read_container(_read(source), sys.maxsize))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from lic.cli.weights import weights_id
+from lic.cli.weights import weights_folder
 from lic.codec.errors import MissingPackageError
 from lic.codec.manifest import weights_file
 
@@ -22,7 +21,8 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Budget by the clock.")
 @click.option("--steps", type=click.IntRange(1), help="Budget by steps.")
 @click.option("--val", type=FOLDER, help="Held-out pictures.  [default: 1 in 20 of the others]")
-@click.option("--init", callback=weights_id, help="Weights to go on from: id, folder, file.")
+@click.option("--init", metavar="ID|FILE", help="Weights to start from: an id, or a .safetensors.")
+@weights_folder
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file of settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
 @click.option("--device", help="cpu, cuda, ...; the GPU if there is one.")
@@ -31,7 +31,7 @@ FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option(
     "--snapshot",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Continue, in --out, the run that a snapshot was made of.",
+    help="Continue the run of a snapshot, in --out.",
 )
 def train(
     folders: tuple[Path, ...],
@@ -52,7 +52,7 @@ def train(
 
     All settings are in OUT/config.toml once a run has begun, with a line of help each; --config
     takes such a file, and --set changes single ones, such as --set batch=16 or --set
-    model.components=1. OUT/report.html tells of the result.
+    model.components=1. OUT/report.html shows the result.
 
     With --init, --preset or --set model.KEY=VALUE may ask for a larger network than that of the
     weights: it begins by computing the same.
@@ -63,10 +63,9 @@ def train(
     --nnodes 2 ... -m lic.cli train ...  (Where there are several processes, the exit code is
     torchrun's.)
     """
-    from torch.distributed import is_torchelastic_launched
-
     from lic.evaluation.training_report import write_training_report
     from lic.training.packing import packed
+    from lic.training.processes import launch
     from lic.training.run import gather_settings, start
 
     options = {
@@ -80,10 +79,7 @@ def train(
     }
     given = {key: value for key, value in options.items() if value is not None}
     settings = gather_settings(out, config, given, assignments, resume, snapshot)
-    if settings.processes > 1 and not is_torchelastic_launched():
-        count = f"--nproc-per-node={settings.processes}"
-        launcher = ["-m", "torch.distributed.run", "--standalone", count]
-        os.execv(sys.executable, [sys.executable, *launcher, "-m", "lic.cli", *sys.argv[1:]])
+    launch(settings.processes, ["-m", "lic.cli", *sys.argv[1:]])
     finished = start(settings, out, device, resume, snapshot)
     if finished is None:
         return
@@ -91,7 +87,7 @@ def train(
         state = finished.state
         with packed(out) as weights:
             write_training_report(out, weights, state.history, state.validations, finished.held_out)
-        click.echo(f"{out / 'report.html'} tells of the result", err=True)
+        click.echo(f"{out / 'report.html'} shows the result", err=True)
     except MissingPackageError as error:
         click.echo(f"without a report: {error}", err=True)
 
@@ -124,7 +120,7 @@ def pack(
 ) -> None:
     """Turn the training RUN into a weights file and an entry of the manifest.
 
-    The folder can then be given to every command: lic encode --weights RUN/weights ...
+    Commands find it in that folder: lic encode --weights-folder RUN/weights ...
     """
     from lic.training.packing import pack_run
 

@@ -1,4 +1,8 @@
-"""How commands are told which weights to use: by an id, or by a folder that holds some."""
+"""The two options that tell commands which weights to use.
+
+``--weights ID`` names weights. ``--weights-folder FOLDER`` is where to look for ids first, before
+LIC_WEIGHTS and the package; its newest weights are then the default of ``--weights``.
+"""
 
 from __future__ import annotations
 
@@ -6,33 +10,45 @@ from pathlib import Path
 
 import click
 
-from lic.codec.manifest import MANIFEST, use_folder
+from lic.codec import DEFAULT_WEIGHTS
+from lic.codec.manifest import use_folder
+
+_NEWEST = "lic.newest_weights"
 
 
-def weights_id(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Callback of an option: an id as it is; of a folder of weights, the newest id in it.
-
-    The folder, which must have a manifest, is looked in from then on.
-    """
-    return use_folder(Path(value)) if value and (Path(value) / MANIFEST).is_file() else value
-
-
-def weights_ids(
-    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> list[str | None]:
-    """As `weights_id`, for an option that may be given several times."""
-    return [weights_id(context, parameter, value) for value in values]
-
-
-def _use(_: click.Context, __: click.Parameter, value: Path | None) -> None:
+def _use(context: click.Context, _: click.Parameter, value: Path | None) -> None:
     if value is not None:
-        use_folder(value)
+        context.meta[_NEWEST] = use_folder(value)
+
+
+def _id(context: click.Context, _: click.Parameter, value: str | None) -> str:
+    return value or str(context.meta.get(_NEWEST, DEFAULT_WEIGHTS))
+
+
+def _ids(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    return values or (_id(context, parameter, None),)
 
 
 weights_folder = click.option(
-    "--weights",
+    "--weights-folder",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
+    is_eager=True,  # the default of --weights depends on it
     callback=_use,
     expose_value=False,
-    help="A folder of weights to look in first, as in LIC_WEIGHTS.",
+    help="Look for weights in this folder first.",
+)
+weights_id = click.option(
+    "--weights",
+    metavar="ID",
+    callback=_id,
+    help=f"An id of `lic models`.  [default: the folder's newest, or {DEFAULT_WEIGHTS}]",
+)
+weights_ids = click.option(
+    "--weights",
+    metavar="ID",
+    multiple=True,
+    callback=_ids,
+    help="As for encode; may be given several times.",
 )

@@ -1,12 +1,13 @@
-"""Annealing: latents sought for the picture at hand, rather than predicted.
+"""Annealing: the encoder optimises the latents of one picture by gradient descent.
 
-The analysis transform guesses latents for any picture; here gradient descent on the cost of this
-one, R + lambda D, moves them on. Rounding is relaxed to a mixture of the two integers around a
-value, which grows sure of itself as the temperature falls. The first iterations of a short run take
-the mixture's mean, whose gradient has no noise: they bring most of what a few seconds can. All
-others draw one of the two at random, stochastic Gumbel annealing (Yang, Bamler and Mandt 2020,
-arXiv 2006.04240; with it, MLICv2 becomes MLICv2+): without the draws, long runs get lost between
-the integers. The decoder knows nothing of it. Use it where a file is made once and read often.
+The analysis transform predicts latents for any picture. Annealing starts from them, and minimises
+the cost R + lambda D of one picture. Rounding is relaxed to a mixture of the two integers around a
+value; as the temperature falls, the mixture comes close to one of them. The first iterations of a
+short run take the mixture's mean, whose gradient has no noise: they bring most of the gain that is
+possible in a few seconds. All other iterations draw one of the two integers at random, which is
+stochastic Gumbel annealing (Yang, Bamler and Mandt 2020, arXiv 2006.04240; MLICv2+ is MLICv2 with
+it). Without the draws, the latents of a long run stay between the integers. The decoder does not
+change. Use annealing where a file is encoded once and decoded often.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from lic.codec.pixels import Pixels
 from lic.codec.runtime import TorchRuntime
 from lic.codec.tiling import Region
-from lic.entropy_coding import SCALES
 from lic.models import CodecModel
+from lic.models.latent_coding import worth_coding
 from lic.models.mixture import Mixture
 
 Report = Callable[[int, int], None]
-"""Told, now and then, how many of how many iterations are done."""
+"""Takes the numbers of iterations that are done, and of all."""
 
 _SEED = 0
 _CLIP = 1 - 1e-5
@@ -38,7 +39,7 @@ _LONG_RUN = 50
 
 @dataclass(frozen=True)
 class Pace:
-    """How an iteration moves."""
+    """The settings of one iteration."""
 
     learning_rate: float
     """Adam's, in quantization steps."""
@@ -78,14 +79,14 @@ def _between(first: float, last: float, index: int, count: int) -> float:
 
 @dataclass(frozen=True)
 class Sight:
-    """What of a picture a tile's latents change, and what that depends on beside them."""
+    """The region of a picture that a tile's latents influence, and all other data it depends on."""
 
     latents: Tensor
     """The decoded latents (1, M, h, w) of the tile and of two halos around it."""
     core: Region
     """The tile in ``latents``."""
     seen: Region
-    """The tile and one halo, in ``latents``: what the tile's latents change."""
+    """The tile and one halo, in ``latents``: the region that the tile's latents influence."""
     pixels: Tensor
     """The picture there, (1, 3, H, W) in 0..1; it may end before ``seen`` does."""
 
@@ -149,8 +150,6 @@ def anneal(
     scaled = (y * gain).requires_grad_()
     side = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([{"params": [scaled]}, {"params": [side]}])
-    # Half way between indices, where the coder's rounding to them changes.
-    threshold = math.log(SCALES[skip_below] * SCALES[max(skip_below - 1, 0)]) / 2
 
     def relaxed_cost(pace: Pace) -> Tensor:
         """R + lambda D, in bits, of one relaxed choice of all symbols."""
@@ -160,7 +159,8 @@ def anneal(
 
         def quantise(step: int, mixture: Mixture) -> Tensor:
             residual = path.gather(scaled, step) - mixture.centre
-            coded = mixture.log_scales.detach().amax(1) >= threshold
+            mask = worth_coding(mixture, mixture.scale_indices(), skip_below)
+            coded = torch.from_numpy(mask).view_as(residual)
             symbols = mixture.select(soft_round(residual, pace.temperature, draws)) * coded
             bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())
             return symbols + mixture.centre
@@ -194,7 +194,7 @@ class CodedTile:
 
 def improve(
     runtime: TorchRuntime,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     tiles: list[CodedTile],
     quality: float,
     skip_below: int,
@@ -206,14 +206,14 @@ def improve(
     A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
     real bits and the decoded 8-bit picture's real error; else the old one is kept.
     """
-    model, stride = runtime.model, runtime.stride
-    regions = [tile.region.scaled_down(stride) for tile in tiles]
+    model, latent_stride = runtime.model, runtime.stride
+    regions = [tile.region.scaled_down(latent_stride) for tile in tiles]
     rows, columns = regions[-1].bottom, regions[-1].right
     plane = torch.empty(1, runtime.latents, rows, columns)
     for region, tile in zip(regions, tiles, strict=True):
         plane[(..., *region.slices)] = tile.decoded
-    level = torch.tensor([quality], dtype=torch.float32)
-    trade_off = model.lambda_at(level)
+    qualities = torch.tensor([quality], dtype=torch.float32)
+    trade_off = model.lambda_at(qualities)
     total, done = iterations * len(tiles), 0
 
     def count() -> None:
@@ -224,7 +224,9 @@ def improve(
     for region, tile in zip(regions, tiles, strict=True):
         seen = region.grown(runtime.halo, rows, columns)
         outer = region.grown(2 * runtime.halo, rows, columns)
-        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices].astype(np.float32) / 255)
+        part = torch.from_numpy(
+            pixels[seen.scaled_up(latent_stride).slices].astype(np.float32) / 255
+        )
         sight = Sight(
             plane[(..., *outer.slices)].clone(),
             region.within(outer),
@@ -233,11 +235,12 @@ def improve(
         )
         # Copies, since gradients cannot flow to what was made in inference mode.
         y, z = tile.analysed.clone(), runtime.side_information(tile.analysed, quality).clone()
-        y, z = anneal(model, sight, y, z, level, skip_below, iterations, count)
+        y, z = anneal(model, sight, y, z, qualities, skip_below, iterations, count)
         stream, decoded = runtime.code(y, z, quality, skip_below)
         with torch.inference_mode():
             before, after = (
-                8 * len(data) + float(trade_off * sight.distortion(model, it, level, rounded=True))
+                8 * len(data)
+                + float(trade_off * sight.distortion(model, it, qualities, rounded=True))
                 for data, it in ((tile.stream, tile.decoded), (stream, decoded))
             )
         if after < before:

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from lic.codec.pixels import Pixels
+
 TILE_UNIT = 64
 DEFAULT_TILE = 1024
 # In TILE_UNITs: what a decoder needs in memory for a tile is bounded by the format.
@@ -70,6 +74,12 @@ class Region:
 def padded(size: int) -> int:
     """A side rounded up to whole units of 64 pixels, the step of the side information."""
     return -(-size // TILE_UNIT) * TILE_UNIT
+
+
+def pad_edges(pixels: Pixels) -> Pixels:
+    """A picture whose last row and column are repeated up to whole units of 64 pixels."""
+    below, right = (padded(side) - side for side in pixels.shape[:2])
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
 
 
 def tile_count(width: int, height: int, tile: int) -> int:

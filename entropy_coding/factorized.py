@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-TOTAL = 1 << 16
+COUNT_TOTAL = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +67,8 @@ class FactorizedTables:
             raise ValueError("a window's last symbol must be an int32")
         inside = np.arange(width - 1) < self.lengths[:, None]
         steps = np.diff(self.counts.astype(np.int64), axis=1)
-        if (self.counts[:, 0] != 0).any() or (self.counts[:, -1] != TOTAL).any():
-            raise ValueError(f"each row of counts must go from 0 to {TOTAL}")
+        if (self.counts[:, 0] != 0).any() or (self.counts[:, -1] != COUNT_TOTAL).any():
+            raise ValueError(f"each row of counts must go from 0 to {COUNT_TOTAL}")
         if (steps[inside] < 1).any() or (steps[~inside] != 0).any():
             raise ValueError("each row of counts must rise strictly over its length, then stay")
 
@@ -110,7 +110,7 @@ class FactorizedTables:
         if starts.size and (starts.min() < -(2**31) or starts.max() >= 2**31):
             raise ValueError("lows must be int32")
         lengths = np.array([row.size for row in rows], dtype=np.int32)
-        counts = np.full((len(rows), max(lengths, default=0) + 1), TOTAL, dtype=np.uint32)
+        counts = np.full((len(rows), max(lengths, default=0) + 1), COUNT_TOTAL, dtype=np.uint32)
         for target, row in zip(counts, rows, strict=True):
             target[0] = 0
             target[1 : row.size + 1] = np.cumsum(row)
@@ -119,14 +119,14 @@ class FactorizedTables:
 
 def _quantize(p: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return one channel's counts, which sum to 65536."""
-    if p.ndim != 1 or not 2 <= p.size <= TOTAL // 2:
-        raise ValueError(f"a channel needs a vector of 2 to {TOTAL // 2} probabilities")
+    if p.ndim != 1 or not 2 <= p.size <= COUNT_TOTAL // 2:
+        raise ValueError(f"a channel needs a vector of 2 to {COUNT_TOTAL // 2} probabilities")
     if not np.isfinite(p).all() or p.min() < 0 or p.max() <= 0:
         raise ValueError("probabilities must be finite and not negative, and their sum positive")
     p = p / p.max()  # so that the sum cannot overflow
-    share = p / math.fsum(p) * (TOTAL - p.size)
+    share = p / math.fsum(p) * (COUNT_TOTAL - p.size)
     counts: npt.NDArray[np.int64] = np.floor(share).astype(np.int64)
     order = np.argsort(counts - share, kind="stable")
-    counts[order[: TOTAL - p.size - counts.sum()]] += 1
+    counts[order[: COUNT_TOTAL - p.size - counts.sum()]] += 1
     counts += 1
     return counts

@@ -23,7 +23,7 @@ from .stream import (
     parse_header,
     share,
 )
-from .tables import INVERSE_SCALE, PROBABILITY_BITS, REACH, TOTAL, WEIGHT_BITS
+from .tables import INVERSE_SCALE, PROBABILITY_BITS, PROBABILITY_TOTAL, REACH, WEIGHT_BITS
 
 Integers = npt.NDArray[np.int64]
 
@@ -241,7 +241,7 @@ class _Chunk:
         for begin in range(mine.start, mine.stop, self._lanes):
             block = slice(begin, min(begin + self._lanes, mine.stop))
             states = self._states[: block.stop - begin]
-            slot = states & (TOTAL - 1)
+            slot = states & (PROBABILITY_TOTAL - 1)
             v = _search(model, slot, block)
             start = model.cumulative(v, block)
             frequency = model.cumulative(v + 1, block) - start

@@ -37,7 +37,7 @@ SCALE_RATIO = math.log(SCALE_HIGHEST / SCALE_LOWEST) / 255
 """Natural logarithm of the ratio of neighbouring scales (a step of 3.1 %)."""
 
 PROBABILITY_BITS = 18
-TOTAL = 1 << PROBABILITY_BITS
+PROBABILITY_TOTAL = 1 << PROBABILITY_BITS
 WEIGHT_BITS = 13
 ERROR_RANGE = 4.3
 """Scales at which the error function's argument, a 16-bit number, would be 2**15."""

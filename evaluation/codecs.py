@@ -13,13 +13,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import PIL
-from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
 from lic.codec.errors import LicError
 from lic.codec.manifest import find
-
-Pixels = NDArray[np.uint8]
+from lic.codec.pixels import Pixels
 
 
 class UnknownPeerError(LicError):
@@ -37,11 +35,11 @@ class Codec(Protocol):
 
     @property
     def version(self) -> str:
-        """What was measured, exactly: the name, with a digest where that can change."""
+        """The exact codec: the name, and a digest or version where the name is not enough."""
 
     @property
     def settings(self) -> tuple[float, ...]:
-        """What `encode` takes, from the smallest files to the best pictures."""
+        """The settings of `encode`, from the smallest files to the best pictures."""
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """A whole file."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from lic.evaluation.codecs import Codec, Pixels
+from lic.codec.pixels import Pixels
+from lic.evaluation.codecs import Codec
 from lic.evaluation.metrics import psnr
 
 _SEARCH_STEPS = 9

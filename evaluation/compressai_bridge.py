@@ -1,7 +1,7 @@
 """lic's models as CompressAI models, so that its tools work on them.
 
 Importing this module registers every preset with CompressAI under the name ``lic-PRESET``. A preset
-has one network for all rates: the attribute ``quality`` (0 to 1) of the model says at which to run.
+has one network for all rates: the attribute ``quality`` (0 to 1) of the model chooses the rate.
 CompressAI's own evaluation, with these models known to it:
 
     python -m lic.evaluation.compressai_bridge checkpoint FOLDER -a lic-small -p CHECKPOINT
@@ -44,8 +44,8 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
 
     @property
     def downsampling_factor(self) -> int:
-        """What the sides of a picture must be multiples of."""
-        return self.codec.stride
+        """The sides of a picture must be multiples of this."""
+        return self.codec.side_stride
 
     def forward(self, x: Tensor) -> ModelOutput:
         """Pictures (B, 3, H, W) in 0..1 to pictures and likelihoods."""
@@ -53,7 +53,7 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
         return out
 
     def update(self, scale_table: Any = None, force: bool = False, **_: Any) -> bool:
-        """Freeze the integer tables and the entropy path; True if that was to be done."""
+        """Freeze the integer tables and the entropy path; True if they were not frozen before."""
         if self._runtime and not force:
             return False
         twin = create_preset(self.preset)

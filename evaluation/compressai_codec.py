@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from lic.codec.errors import LicError
-from lic.codec.tiling import padded
-from lic.evaluation.codecs import Pixels
+from lic.codec.pixels import Pixels
+from lic.codec.tiling import pad_edges
 
 
 class CheckpointError(LicError):
@@ -77,8 +77,7 @@ class CompressaiCodec:
         import torch
 
         height, width = pixels.shape[:2]
-        rest = ((0, padded(height) - height), (0, padded(width) - width), (0, 0))
-        x = torch.from_numpy(np.pad(pixels, rest, mode="edge")).permute(2, 0, 1)[None] / 255
+        x = torch.from_numpy(pad_edges(pixels)).permute(2, 0, 1)[None] / 255
         with torch.inference_mode():
             packed = _load(self.architecture, self.checkpoints[int(setting)]).compress(x)
         strings = [group[0] for group in packed["strings"]]

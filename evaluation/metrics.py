@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lic.codec.errors import MissingPackageError
-
-Pixels = NDArray[np.uint8]
+from lic.codec.pixels import Pixels, psnr_of
 
 # Five scales of an 11-pixel window: a smaller picture has no MS-SSIM.
 MS_SSIM_SIDE = 161
@@ -22,8 +20,7 @@ MS_SSIM_SIDE = 161
 
 def psnr(reference: Pixels, decoded: Pixels) -> float:
     """Peak signal-to-noise ratio in dB of two pictures (height, width, 3); inf if equal."""
-    mse = float(np.mean(np.square(reference.astype(np.float64) - decoded)))
-    return math.inf if mse == 0 else 10 * math.log10(255**2 / mse)
+    return psnr_of(float(np.mean(np.square(reference.astype(np.float64) - decoded))))
 
 
 def ms_ssim(reference: Pixels, decoded: Pixels) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from lic.codec.errors import MissingPackageError
 
@@ -45,29 +45,83 @@ def rate_distortion_plot(
     return _rendered(figure, kind)
 
 
-def training_plot(
-    history: Sequence[Sequence[float]], validations: Sequence[Sequence[float]]
-) -> bytes:
-    """A PNG of a training's loss, rate and PSNR over its steps.
+class TrainingPoint(Protocol):
+    """Running means of a training after a step."""
 
-    ``history`` has rows of step, seconds, loss, bpp, PSNR, learning rate; ``validations`` of step,
-    quality (0 to 1), bpp, PSNR. Raises MissingPackageError without matplotlib.
+    @property
+    def step(self) -> int:
+        """Number of the step."""
+
+    @property
+    def loss(self) -> float:
+        """What the training minimises."""
+
+    @property
+    def bpp(self) -> float:
+        """Estimated rate."""
+
+    @property
+    def psnr(self) -> float:
+        """In dB."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's."""
+
+
+class ValidationPoint(Protocol):
+    """Means over held-out pictures, measured after a step."""
+
+    @property
+    def step(self) -> int:
+        """Number of the step."""
+
+    @property
+    def quality(self) -> float:
+        """0 to 1."""
+
+    @property
+    def bpp(self) -> float:
+        """Estimated rate."""
+
+    @property
+    def psnr(self) -> float:
+        """In dB."""
+
+
+_CURVES = {
+    "loss": "loss",
+    "bpp": "bits per pixel",
+    "psnr": "PSNR (dB)",
+    "learning_rate": "learning rate",
+}
+
+
+def training_plot(
+    history: Sequence[TrainingPoint], validations: Sequence[ValidationPoint]
+) -> bytes:
+    """A PNG of a training's loss, rate, PSNR and learning rate over its steps.
+
+    Raises MissingPackageError without matplotlib.
     """
     figure = _figure()
-    names = ("loss", "bits per pixel", "PSNR (dB)", "learning rate")
-    for index, name in enumerate(names):
-        axes = figure.add_subplot(2, 2, index + 1, xlabel="step", ylabel=name)
-        axes.plot([r[0] for r in history], [r[2 + index] for r in history], lw=1, label="training")
-        if index in (1, 2):
-            for quality in sorted({row[1] for row in validations}):
-                rows = [row for row in validations if row[1] == quality]
-                label = f"held out, quality {100 * quality:.0f}"
+    for place, (name, label) in enumerate(_CURVES.items(), start=1):
+        axes = figure.add_subplot(2, 2, place, xlabel="step", ylabel=label)
+        steps = [point.step for point in history]
+        axes.plot(steps, [getattr(point, name) for point in history], lw=1, label="training")
+        if name in ("bpp", "psnr"):
+            for quality in sorted({point.quality for point in validations}):
+                points = [point for point in validations if point.quality == quality]
                 axes.plot(
-                    [r[0] for r in rows], [r[1 + index] for r in rows], "o-", ms=3, label=label
+                    [point.step for point in points],
+                    [getattr(point, name) for point in points],
+                    "o-",
+                    ms=3,
+                    label=f"held out, quality {100 * quality:.0f}",
                 )
             axes.legend(fontsize=7)
         axes.grid(alpha=0.3)
-    if history and all(row[2] > 0 for row in history):
+    if history and all(point.loss > 0 for point in history):
         figure.axes[0].set_yscale("log")
     return _rendered(figure, "png")
 

@@ -2,8 +2,8 @@
 
 Rate is that of the whole file; distortion that of the decoded 8-bit picture. Encoding, decoding and
 judging happen in different, fresh processes for each codec, which share nothing but the files.
-What is measured goes to a CSV file row by row, and a sweep that finds rows there does not measure
-them again.
+Each row is written to a CSV file when it is measured; a sweep does not measure again the rows that
+are already in the file.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def sweep(
 ) -> list[Row]:
     """Measure codecs at all their settings on pictures below ``folder``.
 
-    Rows go to the CSV file ``table``, and those that are there are not measured again. ``jobs``
-    pictures are coded at a time; times are comparable only with one.
+    Rows are written to the CSV file ``table``; rows that it already has are not measured again.
+    ``jobs`` pictures are coded at a time; times are comparable only with one.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def sweep(
         If a picture cannot be coded or weights are not installed.
     """
     rows = {row.key: row for row in read_rows(table)}
-    # Rewritten, so that a line which an interruption cut short is gone.
+    # The file is rewritten to remove a last line that an interruption cut short.
     with table.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         writer.writeheader()
@@ -189,7 +189,7 @@ def _measure(
                 (setting, picture, Path(name) / str(i))
                 for i, (setting, picture) in enumerate(wanted[start : start + jobs])
             ]
-            # One after the other, so that each clock runs beside `jobs` others of its kind.
+            # One kind of work after the other, so that all times are measured under the same load.
             encoded = _gather(
                 [encoders.submit(_encode, codec, s, folder / p, f) for s, p, f in batch]
             )

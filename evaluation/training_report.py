@@ -1,7 +1,7 @@
-"""What a training gave, as one page: its curves, rate and distortion by real files, and crops.
+"""The result of a training as one page: its curves, rate and distortion by real files, and crops.
 
-It is made in the process that trained. For an evaluation to quote, with other processes decoding
-and all the peers, there is `lic eval` (`lic.evaluation.report`).
+The process that trained makes it. For results to publish use `lic eval` (`lic.evaluation.report`),
+which decodes in other processes and measures all peers.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from lic import codec
 from lic.codec.errors import PictureError
 from lic.codec.output import write_file
 from lic.codec.picture import read_picture
+from lic.codec.pixels import Pixels
 from lic.codec.weights import Weights
 from lic.evaluation import anchors
-from lic.evaluation.codecs import Pixels, peers
+from lic.evaluation.codecs import peers
 from lic.evaluation.compare import Candidate, contact_sheet
 from lic.evaluation.metrics import bd_rate, psnr
 from lic.evaluation.page import image, page, table
-from lic.evaluation.plots import rate_distortion_plot, training_plot
+from lic.evaluation.plots import (
+    TrainingPoint,
+    ValidationPoint,
+    rate_distortion_plot,
+    training_plot,
+)
 
 _NAME = "this codec"
 _QUALITIES = (0.0, 25.0, 50.0, 75.0, 100.0)
@@ -37,15 +43,14 @@ _SIDE = 768
 def write_training_report(
     out: Path,
     weights: Weights,
-    history: Sequence[Sequence[float]],
-    validations: Sequence[Sequence[float]],
+    history: Sequence[TrainingPoint],
+    validations: Sequence[ValidationPoint],
     held_out: Sequence[Path],
 ) -> None:
     """Write ``out``/report.html.
 
-    ``history`` and ``validations`` are as for `lic.evaluation.plots.training_plot`; ``held_out``
-    are picture files, of which the middle 768x768 pixels are measured. Raises MissingPackageError
-    without matplotlib or bjontegaard.
+    ``held_out`` are picture files, of which the middle 768x768 pixels are measured. Raises
+    MissingPackageError without matplotlib or bjontegaard.
     """
     parts = [f"<h1>{html.escape(out.name)}</h1>", image(training_plot(history, validations))]
     pictures = [pixels for path in held_out if (pixels := _middle(path)) is not None]

@@ -14,7 +14,9 @@ from lic.models.registry import (
     create_preset,
     full_config,
     model_names,
+    stage_shares,
 )
+from lic.models.stage import Stage
 
 __all__ = [
     "PRESETS",
@@ -23,6 +25,7 @@ __all__ = [
     "GrowthError",
     "ModelOutput",
     "Preset",
+    "Stage",
     "UnknownModelError",
     "check_config",
     "config_defaults",
@@ -30,4 +33,5 @@ __all__ = [
     "create_preset",
     "full_config",
     "model_names",
+    "stage_shares",
 ]

@@ -20,6 +20,7 @@ from lic.models.factorized import FactorizedDensity
 from lic.models.growth import Growth, GrowthError, copy_grown
 from lic.models.layers import round_ste
 from lic.models.mixture import Mixture
+from lic.models.stage import Stage
 
 
 class Likelihoods(TypedDict):
@@ -41,12 +42,15 @@ class CodecModel(nn.Module):
 
     config_class: ClassVar[type]
     """A frozen dataclass; its values, as JSON, define the network."""
-    stride: ClassVar[int] = 64
-    """What the sides of a picture must be multiples of."""
+    stages: ClassVar[tuple[Stage, ...]] = (Stage("network", nn.Module.parameters),)
+    """The stages of a training, in order."""
+    side_stride: ClassVar[int] = 64
+    """Pixels from one place of the side information to the next; a picture's sides are multiples
+    of it."""
     latent_stride: ClassVar[int] = 16
-    """Pixels to a latent, along a side."""
+    """Pixels from one latent to the next."""
     halo: int
-    """How many latents beyond a region of the picture influence that region's transforms."""
+    """The number of latents around a region that the transforms of the region depend on."""
     config: Any
     """An instance of ``config_class``; it has the number of channels ``latents``, the number of
     quality ``levels``, and ``lambda_min`` and ``lambda_max``."""
@@ -57,7 +61,7 @@ class CodecModel(nn.Module):
     hyper_analysis: nn.Module
     """(latents, quality) to real-valued side information z (B, Z, h/4, w/4)."""
     entropy: EntropyPath
-    """What decides probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
+    """Decides the probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
     side: FactorizedDensity
     """The distribution of z."""
 
@@ -106,28 +110,13 @@ class CodecModel(nn.Module):
             raise GrowthError("networks of this family cannot be grown")
         return copy_grown(self, source)
 
-    def second_stage_parameters(self) -> list[nn.Parameter]:
-        """What a second stage of training learns, all else being frozen; by default, nothing."""
-        return []
-
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor:
-        """What the second stage of training minimises, of pictures and qualities as for `forward`.
-
-        It depends on `second_stage_parameters` alone, and `forward` in training on all others.
-        Without a second stage it is zero.
-        """
-        return x.new_zeros(())
-
-    def reset_second_stage(self) -> None:
-        """Forget what a second stage learned: it suits the weights of its time alone."""
-
     def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """Differentiable pass for training.
 
         Parameters
         ----------
         x
-            Pictures (B, 3, H, W) in 0..1; H and W multiples of ``stride``.
+            Pictures (B, 3, H, W) in 0..1; H and W multiples of ``side_stride``.
         quality
             (B,) in [0, 1].
 

@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lic.models.registry import PRESETS, create_preset
 
-# The network of the side information's density is not run to code: tables stand for it.
+# Excluded: coding uses frozen tables in place of the side information's density.
 _NOT_CODED = "side"
 
 

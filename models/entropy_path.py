@@ -1,10 +1,10 @@
-"""The entropy path: all that decides probabilities, as a loop of steps that every family shares.
+"""The entropy path: the part of a network that decides probabilities, as a loop of steps.
 
 Latents are quantized step by step: the parameters of a step's latents come from the side
 information and from the latents of the steps before. Training, coding and annealing run this one
-loop, `EntropyPath.forward`; they differ in what they do with a step's mixture, which is their
-`Quantiser`. A family is what a step sees, and which latents it takes: `mixture`, `gather` and
-`scatter`.
+loop, `EntropyPath.forward`; each of them has its own `Quantiser`, which turns a step's mixture into
+latents. A family defines the latents of each step (`gather`, `scatter`) and their mixture
+(`mixture`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lic.models.layers import QualityGain
 from lic.models.mixture import Mixture
 
 Quantiser = Callable[[int, Mixture], Tensor]
-"""A step and its mixture to the step's latents as the decoder has them, in quantization steps."""
+"""(step, mixture) to the step's decoded latents, in quantization steps."""
 
 
 class EntropyPath(nn.Module, ABC):
@@ -30,20 +30,20 @@ class EntropyPath(nn.Module, ABC):
     """
 
     step_count: int
-    """How many steps take all latents."""
+    """The number of steps."""
     latent_gain: QualityGain
-    """Latents in their own units, times this, are in quantization steps."""
+    """Factors from the latents' own units to quantization steps."""
 
     @abstractmethod
     def features(self, z: Tensor, quality: Tensor) -> Any:
-        """What all steps see of decoded z at qualities (B,); the family knows its type."""
+        """Features of decoded z at qualities (B,), for all steps; their type is the family's."""
 
     @abstractmethod
     def mixture(self, step: int, features: Any, decoded: Tensor, log_gain: Tensor) -> Mixture:
         """The mixture of a step's latents.
 
-        ``decoded`` (B, M, h, w) is in the latents' own units, zero where not yet decoded. Steps
-        must be asked for in order: ``features`` may hold what an earlier one computed.
+        ``decoded`` (B, M, h, w) is in the latents' own units, zero where not yet decoded. The
+        steps must be computed in order: ``features`` may keep results of earlier ones.
         """
 
     @abstractmethod

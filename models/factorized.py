@@ -1,8 +1,8 @@
 """The factorized density of the side information z: one learned distribution a channel.
 
 Balle et al. 2018 (arXiv 1802.01436), appendix 6.1: a monotone scalar network gives each channel's
-cumulative distribution. Here every quality level has a density of its own, since z says less at
-low rates; `freeze` makes the integer tables that `lic.entropy_coding` codes with.
+cumulative distribution. Here every quality level has a density of its own, since z carries less
+information at low rates; `freeze` makes the integer tables that `lic.entropy_coding` codes with.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ class FactorizedDensity(nn.Module):
                 h = h + torch.tanh(getattr(self, f"factor{i}")[level]) * torch.tanh(h)
         return h.squeeze(2)
 
-    def level(self, quality: Tensor) -> Tensor:
-        """The nearest level (B,) of qualities (B,) in [0, 1]."""
+    def nearest_level(self, quality: Tensor) -> Tensor:
+        """The indices (B,) of the levels nearest to qualities (B,) in [0, 1]."""
         return (quality.clamp(0, 1) * (self.levels - 1)).round().long()
 
     def likelihood(self, z: Tensor, quality: Tensor) -> Tensor:
         """P of the unit interval around z (B, C, h, w) at qualities (B,), at least 1e-9."""
-        level = self.level(quality)
+        level = self.nearest_level(quality)
         flat = z.flatten(2)
         lower = self._logits(flat - 0.5, level)
         upper = self._logits(flat + 0.5, level)
@@ -86,7 +86,7 @@ class FactorizedDensity(nn.Module):
         self.counts = torch.from_numpy(np.stack(tables).astype(np.int32))
 
     def tables(self, level: int) -> FactorizedTables:
-        """The coder's tables of a level, from the frozen ``counts``."""
+        """The coder's tables of the level of an index, from the frozen ``counts``."""
         counts = self.counts[level].numpy().astype(np.uint32)
         lows = np.full(self.channels, -REACH, dtype=np.int32)
         lengths = np.full(self.channels, 2 * REACH + 1, dtype=np.int32)

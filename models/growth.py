@@ -2,13 +2,13 @@
 
 A tensor's axis is a row of parts, each of which may have become longer: a group of latents, one
 half of a gate, the features before the latents. The old values stay at the front of their part.
-New inputs of a layer are read with weights of zero, so that it does not matter what a new channel
-holds; new outputs keep the random start of the new network, so that these weights have a gradient.
+The weights of a layer's new inputs are zero, so that new channels have no effect at first. The
+weights of new outputs keep their random start, so that the zeros have a gradient.
 A k x k kernel becomes a larger one by zeros around it. Blocks that the old network lacks start as
 the identity in any case (`lic.models.layers.TokenMixing`).
 
-What every family shares is here; a family says what its axes consist of, and which layers need more
-than this (`lic.models.base.CodecModel.take_over`).
+This module has the part that all families share. A family defines the parts of its axes, and how
+its special layers grow (`lic.models.base.CodecModel.take_over`).
 """
 
 from __future__ import annotations

@@ -32,6 +32,16 @@ def _channel_index(channels: int, places: int) -> Symbols:
     return index
 
 
+def worth_coding(mixture: Mixture, scales: NDArray[np.uint8], skip_below: int) -> NDArray[np.bool_]:
+    """Which latents of a step, flattened, are coded; the others decode to their centres.
+
+    A latent is coded if one of its scale indices ``scales`` (K, n) is at least ``skip_below``, and
+    if the path, where it selects latents, selects it.
+    """
+    coded: NDArray[np.bool_] = scales.max(axis=0) >= skip_below
+    return coded if mixture.coded is None else coded & mixture.coded.flatten().numpy()
+
+
 def _code_latents(
     path: EntropyPath,
     z: Tensor,
@@ -49,9 +59,7 @@ def _code_latents(
     def quantise(step: int, mixture: Mixture) -> Tensor:
         integers, parameters = mixture.to_integers()
         centre = integers * MEAN_UNIT
-        coded = parameters.scales.max(axis=0) >= skip_below
-        if mixture.coded is not None:
-            coded &= mixture.coded.flatten().numpy()
+        coded = worth_coding(mixture, parameters.scales, skip_below)
         values = centre.copy()
         values[coded] += code(step, centre, parameters, coded)
         # Of a value beyond 32 bits, the lower ones.
@@ -83,7 +91,7 @@ def encode_latents(
     encoder.put_factorized(
         z_symbols.flatten().numpy().astype(np.int32),
         _channel_index(channels, height * width),
-        side.tables(int(side.level(quality))),
+        side.tables(int(side.nearest_level(quality))),
     )
     scaled = y.double() * path.latent_gain(quality)
 
@@ -118,7 +126,7 @@ def decode_latents(
     CorruptStreamError
         If the stream is damaged, or was made with other parameters than this machine computes.
     """
-    tables = side.tables(int(side.level(quality)))
+    tables = side.tables(int(side.nearest_level(quality)))
     index = _channel_index(tables.channels, shape[0] * shape[1])
     z = torch.from_numpy(decoder.get_factorized(index, tables)).double()
 

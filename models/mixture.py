@@ -41,9 +41,9 @@ class Mixture:
     """Parameters of a step's latents, in quantization steps; K components.
 
     ``centre`` (B, M, h, w); ``offsets``, ``log_scales``, ``logits`` (B, K, M, h, w), the first
-    component's offset and logit being zero. ``selection`` (B, M, h, w), if a model selects what to
-    code, are logits of a latent's being worth its bits; one below a threshold is not coded: it is
-    its centre and costs nothing.
+    component's offset and logit being zero. ``selection`` (B, M, h, w), in a model that selects
+    what to code, are logits that a latent should be coded. A latent below the threshold is not
+    coded: it costs no bits and decodes to its centre.
     """
 
     centre: Tensor
@@ -56,8 +56,8 @@ class Mixture:
     def from_raw(cls, raw: Tensor, log_gain: Tensor) -> Mixture:
         """Split raw outputs (B, outputs, M, h, w); ``log_gain`` (B, M, 1, 1) maps to steps.
 
-        The network speaks in the latents' own units, so that what it says hardly depends on the
-        quality; the gain turns it into quantization steps.
+        The network's outputs are in the latents' own units, in which they hardly depend on the
+        quality. The gain converts them to quantization steps.
         """
         if raw.dtype.itemsize < 4:  # autocast's half precision is too coarse from here on
             raw = raw.float()
@@ -104,6 +104,12 @@ class Mixture:
         coded = self.coded
         return symbols if coded is None else symbols * coded
 
+    def scale_indices(self) -> NDArray[np.uint8]:
+        """The coder's scale indices (K, M h w) of all components, of a batch of one."""
+        steps = (_flat(self.log_scales) - LOG_SCALE_MIN) / _LOG_SCALE_STEP
+        indices: NDArray[np.uint8] = np.rint(steps).astype(np.uint8)
+        return indices
+
     def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
         """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).
 
@@ -112,19 +118,19 @@ class Mixture:
         The centres in units of MEAN_UNIT quantization steps, and the mixtures of the symbols.
         Decoders depend on these integers: compute the mixture in float64 on the CPU.
         """
-
-        def flat(values: Tensor) -> NDArray[np.float64]:
-            return values[0].double().flatten(-3).numpy()
-
-        centre = np.rint(flat(self.centre) / MEAN_UNIT).astype(np.int64)
-        logits = flat(self.logits)
+        centre = np.rint(_flat(self.centre) / MEAN_UNIT).astype(np.int64)
+        logits = _flat(self.logits)
         logits = 127 + np.rint((logits - logits.max(axis=0)) / LOGIT_UNIT)
-        means = np.clip(np.rint(flat(self.offsets) / MEAN_UNIT), -32768, 32767)
+        means = np.clip(np.rint(_flat(self.offsets) / MEAN_UNIT), -32768, 32767)
         parameters = MixtureParameters(
             logits=np.clip(logits, -128, 127).astype(np.int8),
             means=means.astype(np.int16),
-            scales=np.rint((flat(self.log_scales) - LOG_SCALE_MIN) / _LOG_SCALE_STEP).astype(
-                np.uint8
-            ),
+            scales=self.scale_indices(),
         )
         return centre, parameters
+
+
+def _flat(values: Tensor) -> NDArray[np.float64]:
+    """Values (1, ..., M, h, w) of a batch of one as (..., M h w)."""
+    flat: NDArray[np.float64] = values[0].detach().double().flatten(-3).numpy()
+    return flat

@@ -134,6 +134,11 @@ def model_names() -> list[str]:
     return sorted(_MODELS)
 
 
+def stage_shares() -> dict[str, float]:
+    """The shares of the budget of all families' later stages, by the stages' names."""
+    return {stage.name: stage.share for cls in _MODELS.values() for stage in cls.stages[1:]}
+
+
 def config_defaults(name: str) -> dict[str, Any]:
     """What can be configured of the registered model ``name``, with the values by default."""
     return asdict(_MODELS[name].config_class())

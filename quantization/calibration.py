@@ -57,8 +57,8 @@ def calibrate(model: Deployable, parts: FloatParts, crops: Iterable[Tensor]) -> 
         Ranges(parts.synthesis),
     )
     for crop in crops:
-        for level in QUALITIES:
-            _see(model, ranges, crop, torch.tensor([level]))
+        for quality in QUALITIES:
+            _see(model, ranges, crop, torch.tensor([quality]))
     return ranges
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import pickle
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import torch
 from lic.training.errors import TrainingError
 
 CHECKPOINT = "last.pt"
-# What torch is seen to raise for files that are no checkpoints.
+# Errors that torch raises for files that are no checkpoints.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -25,34 +23,6 @@ _UNREADABLE = (
     pickle.PickleError,
 )
 _PARTS = {"model_name", "model_config", "training", "model", "ema", "optimizer", "progress"}
-
-
-@dataclass
-class TrainingState:
-    """What a training has done so far; saved in its checkpoints."""
-
-    step: int = 0
-    seconds: float = 0.0
-    crops: int = 0
-    """Of the first process."""
-    skipped: int = 0
-    bpp: float = math.nan
-    psnr: float = math.nan
-    loss: float = math.nan
-    second_loss: float = math.nan
-    """Of the second stage; the three before are of the first."""
-    norm: float = math.inf
-    """Running mean of the gradient's norm, by which an exploding step is told."""
-    stage: int = 1
-    """1 or, in a network that has one, the second stage of training."""
-    stage_start: int = 0
-    """The step after which the stage began."""
-    moments_start: int = 0
-    """The step after which the optimizer's moments began, 0 unless they were lost."""
-    history: list[list[float]] = field(default_factory=list)
-    """Rows of step, seconds, loss, bpp, PSNR, learning rate, over the first stage."""
-    validations: list[list[float]] = field(default_factory=list)
-    """Rows of step, quality (0 to 1), bpp, PSNR on the held-out pictures."""
 
 
 def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from lic.models import PRESETS, check_config, config_defaults
+from lic.models import PRESETS, check_config, config_defaults, stage_shares
 from lic.training.errors import SettingsError
 
 CONFIG = "config.toml"
@@ -37,38 +37,47 @@ class TrainingConfig:
     init: str = _setting("", "weights to start, or to grow, from: an id or a file; or empty")
     minutes: float = _setting(0.0, "budget by the clock, or 0")
     steps: int = _setting(0, "budget by steps, or 0")
-    processes: int = _setting(1, "on this machine; torchrun starts those of several")
+    processes: int = _setting(1, "processes on this machine; use torchrun for several machines")
     batch: int = _setting(8, "crops a step and process")
     crop: int = _setting(128, "side of the crops in pixels")
-    final_crop: int = _setting(256, "side of the fewer, larger crops (as many pixels) at the end")
-    final_fraction: float = _setting(0.2, "part of a stage's budget that sees those")
-    second_stage: float = _setting(0.05, "part of the budget for it, if the network has one")
-    rescale: float = _setting(0.0, "part of the steps whose crops are shrunk, by 1 to 2")
+    final_crop: int = _setting(
+        256, "side of the crops at the end; a step has fewer of them, with as many pixels"
+    )
+    final_fraction: float = _setting(0.2, "fraction of each stage that is trained on final_crop")
+    rescale: float = _setting(
+        0.0, "fraction of the steps whose crops are shrunk, by a factor of 1 to 2"
+    )
     graphics: float = _setting(0.05, "fraction of the crops' area that is rendered graphics")
     recolour: float = _setting(0.03, "fraction of the crops whose colours are changed at random")
     low_rates: float = _setting(1.0, "quality is u^this, u uniform: above 1, low rates more often")
     loss: str = _setting("mse", "distortion: mse, ms-ssim, or yuv (mixed with RGB's)")
     yuv_weight: float = _setting(0.5, "share of YUV in the distortion yuv, 0 to 1")
-    learning_rate: float = _setting(0.0, "the peak of AdamW's; 0: the preset's, or 1e-3 with init")
-    schedule: str = _setting("linear", "its fall to zero: linear, cosine, or trapezoid")
-    fall: float = _setting(0.3, "fraction of a stage in which the schedule trapezoid falls")
-    warmup: int = _setting(300, "warm-up steps of the first stage, and after a snapshot")
-    weight_decay: float = _setting(1e-4, "of convolutions' weights")
-    clip: float = _setting(1.0, "largest norm of a gradient")
-    crop_limit: float = _setting(2.0, "largest loss of a crop, in units of the mean loss")
-    ema: float = _setting(0.999, "decay of the average of the weights, which is the result")
+    learning_rate: float = _setting(0.0, "peak of AdamW's rate; 0: the preset's, or 1e-3 with init")
+    schedule: str = _setting("linear", "how the rate falls to zero: linear, cosine, or trapezoid")
+    fall: float = _setting(0.3, "last fraction of a stage, in which the schedule trapezoid falls")
+    warmup: int = _setting(300, "warm-up steps of a stage, and after a snapshot")
+    weight_decay: float = _setting(1e-4, "weight decay of convolutions")
+    clip: float = _setting(1.0, "a gradient is scaled down to this norm")
+    crop_limit: float = _setting(2.0, "limit of a crop's loss, in units of the mean loss")
+    ema: float = _setting(0.999, "decay of the moving average of the weights, which is the result")
     linear_start: bool = _setting(True, "begin as the KLT codec of the training pictures")
     bf16: bool = _setting(True, "compute the networks in bfloat16 where the device can")
     compile: str = _setting(
         "", "torch.compile's mode: default, reduce-overhead (CUDA graphs), max-autotune; or empty"
     )
-    validations: int = _setting(10, "how often the held-out pictures are measured")
-    checkpoint_seconds: float = _setting(120.0, "time between checkpoints")
+    validations: int = _setting(10, "number of validations on the held-out pictures")
+    checkpoint_seconds: float = _setting(120.0, "seconds between checkpoints")
     max_pixels: float = _setting(4e8, "memory for a process's pictures, in pixels (3 bytes)")
-    seed: int = _setting(0, "of all that is random")
+    seed: int = _setting(0, "random seed")
+    shares: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            "help": "fraction of the budget of each later stage, if the network has the stage"
+        },
+    )
     model: dict[str, Any] = field(
         default_factory=dict,
-        metadata={"help": "values of the network's configuration to change"},
+        metadata={"help": "changes to the network's configuration"},
     )
 
     def __post_init__(self) -> None:
@@ -92,6 +101,10 @@ class TrainingConfig:
             value = getattr(self, name)
             if not low <= value <= high:  # not a number fails, too
                 raise SettingsError(f"{name} must lie between {low:g} and {high:g}, not {value}")
+        shares = _checked(self.shares, stage_shares(), "shares.")
+        if min(shares.values(), default=0) < 0 or not sum(shares.values()) <= 0.9:
+            raise SettingsError("shares must not be negative, and leave the first stage a tenth")
+        object.__setattr__(self, "shares", {**stage_shares(), **shares})
         for name in ("crop", "final_crop"):
             if getattr(self, name) % 64:
                 raise SettingsError(f"{name} must be a multiple of 64, not {getattr(self, name)}")
@@ -103,8 +116,7 @@ class TrainingConfig:
     def network(self, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration of the model ``name`` with this training's changes.
 
-        Raises SettingsError for a change of something that the model has not, or that makes no
-        network.
+        Raises SettingsError if the model has no such setting, or if the values make no network.
         """
         changed = {**config, **_checked_model(name, self.model)}
         try:
@@ -122,7 +134,9 @@ class TrainingConfig:
         SettingsError
             For an unknown key, a value of another type, or one that makes no sense.
         """
-        defaults = {f.name: f.default for f in fields(cls)} | {"model": {}}
+        defaults: dict[str, Any] = {
+            f.name: {} if f.name in _TABLES else f.default for f in fields(cls)
+        }
         return cls(**_checked(values, defaults, ""))
 
     def to_toml(self) -> str:
@@ -130,8 +144,8 @@ class TrainingConfig:
         lines = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if item.name == "model":
-                lines += ["", f"# {item.metadata['help']}", "[model]"]
+            if item.name in _TABLES:
+                lines += ["", f"# {item.metadata['help']}", f"[{item.name}]"]
                 lines += [f"{key} = {_toml(each)}" for key, each in value.items()]
             else:
                 lines.append(f"{item.name} = {_toml(value)}  # {item.metadata['help']}")
@@ -143,6 +157,7 @@ def _toml(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+_TABLES = ("shares", "model")
 _CHOICES = {
     "loss": ("mse", "ms-ssim", "yuv"),
     "schedule": ("linear", "cosine", "trapezoid"),
@@ -156,7 +171,6 @@ _RANGES = {
     "crop": (64, 4096),
     "final_crop": (64, 4096),
     "final_fraction": (0, 1),
-    "second_stage": (0, 0.9),
     "rescale": (0, 1),
     "graphics": (0, 0.9),
     "recolour": (0, 1),
@@ -225,10 +239,22 @@ def read_values(path: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot read the settings in {path}: {error}") from error
 
 
+def with_current_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Saved keys and values with the names of today.
+
+    Runs once knew two stages only, and saved the share of the second, MLICv2's selection, as
+    ``second_stage``.
+    """
+    current = dict(values)
+    if "second_stage" in current:
+        current["shares"] = {"selection": current.pop("second_stage")}
+    return current
+
+
 def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Values with some changed by assignments such as ``batch=4`` or ``model.components=1``.
 
-    What follows the equals sign is TOML, or else a text. Raises SettingsError for what is no
+    The value is read as TOML, or else taken as text. Raises SettingsError for words that are no
     assignment.
     """
     changed = dict(values)
@@ -240,11 +266,12 @@ def override(values: Mapping[str, Any], assignments: Iterable[str]) -> dict[str,
             value = tomllib.loads(f"value = {text}")["value"]
         except ValueError:
             value = text
-        if key.startswith("model."):
-            table = changed.get("model", {})
+        name, _, inner = key.partition(".")
+        if inner and name in _TABLES:
+            table = changed.get(name, {})
             if not isinstance(table, dict):
-                raise SettingsError(f"model must be a table, not {table!r}")
-            changed["model"] = {**table, key.removeprefix("model."): value}
+                raise SettingsError(f"{name} must be a table, not {table!r}")
+            changed[name] = {**table, inner: value}
         else:
             changed[key] = value
     return changed

@@ -1,8 +1,7 @@
 """Training pictures: read once into one array of 8-bit pixels on the device, crops cut from there.
 
-A batch is one gather of that array's rows, with flips, transposition and rescaling on the device:
-the network waits neither for files nor for transfers. All draws come from torch's own random
-numbers on the CPU.
+A batch gathers rows of that array, and is flipped, transposed and rescaled on the device: there is
+no waiting for files or transfers. All random draws come from torch's generator on the CPU.
 """
 
 from __future__ import annotations
@@ -16,26 +15,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from lic.codec.errors import PictureError
 from lic.codec.picture import list_pictures, picture_header, read_picture
+from lic.codec.pixels import Pixels
 from lic.training.errors import TrainingError
-
-Pixels = NDArray[np.uint8]
 
 _VALIDATION_PICTURES = 16
 
 
 def _digest(path: Path) -> tuple[bytes, Path]:
-    """What orders pictures at random, but by their names alone."""
+    """A sort key: a pseudorandom order that depends on the files' names only."""
     return hashlib.sha256(path.name.encode("utf-8", "surrogatepass")).digest(), path
 
 
 def split(folders: Sequence[Path], val: Path | None) -> tuple[list[Path], list[Path]]:
-    """Paths for training and for validation (at most 16), in an order that names alone decide.
+    """Paths for training and for validation (at most 16), in an order that depends on names only.
 
     Without a folder ``val``, one in twenty of the pictures is held out, but at least one of two.
     Pictures that are in ``val`` are not trained on, even if they are below ``folders``, too.
@@ -84,7 +81,7 @@ class Usable:
 
 
 def _largest_share(shapes: Sequence[tuple[int, int]], budget: float) -> float:
-    """The most pixels to take of any one picture so that all together fit the budget."""
+    """The limit of pixels per picture with which all pictures together fit the budget."""
     left, ordered = budget, sorted(height * width for height, width in shapes)
     for index, area in enumerate(ordered):
         share = left / (len(ordered) - index)
@@ -111,8 +108,8 @@ def _middle(pixels: Pixels, shape: tuple[int, int]) -> Pixels:
 class CropDataset:
     """Random square crops of pictures, flipped and transposed at random.
 
-    Where the pictures have more than ``max_pixels`` in all, the middle of the larger ones is kept,
-    so that as many as possible take part. What cannot be used is skipped, and told by ``skipped``.
+    If all pictures have more than ``max_pixels``, only the middles of the larger ones are kept, so
+    that as many pictures as possible are used. ``skipped`` has the reason for each skipped file.
 
     Parameters
     ----------
@@ -156,7 +153,7 @@ class CropDataset:
             if isinstance(picture, PictureError):
                 self.skipped[path] = str(picture)
                 continue
-            # EXIF's orientation may have turned it since its header was read.
+            # The header gives the shape without EXIF's orientation, which may turn the picture.
             turned = (picture.shape[1] > picture.shape[0]) != (shape[1] > shape[0])
             part = _middle(picture, shape[::-1] if turned else shape)
             pixels[used : used + shape[0] * shape[1]] = part.reshape(-1, 3)
@@ -193,7 +190,7 @@ class CropDataset:
         free = chosen[:, 1:] - source + 1
         corner = (torch.rand(size, 2, dtype=torch.float64) * free).long()
         drawn = torch.cat((chosen[:, ::2], corner, torch.randint(2, (size, 3))), dim=1)
-        # In one transfer, each (size, 1, 1): what the pixels' places follow from.
+        # One transfer for all draws; each is (size, 1, 1).
         parts = drawn.to(self.device)[:, :, None, None].unbind(1)
         start, width, top, left, upside_down, mirrored, transposed = parts
         i = torch.arange(source, device=self.device)[None, :, None]
@@ -260,7 +257,7 @@ def validation_crops(paths: Sequence[Path], side: int) -> list[Tensor]:
 
 
 def summary(skipped: dict[Path, str]) -> str:
-    """What was skipped, in a few lines: the first ten files, and how many there are more."""
+    """The reasons for the first ten skipped files, and the number of the others."""
     reasons = list(skipped.values())
     lines = [f"skipped: {reason}" for reason in reasons[:10]]
     if len(reasons) > 10:

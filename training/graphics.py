@@ -1,7 +1,7 @@
 """Rendered graphics: text, plots, flat colour with grain, mosaics, gratings.
 
-Photographs teach a network nothing about them, and it fails where they are saturated or sharp. A
-small part of the crops shows them; `lic.training.data` reads photographs and cuts both.
+A network that was trained on photographs alone fails on saturated or sharp graphics, so a small
+part of the crops shows them. `lic.training.data` reads photographs, and cuts crops of both.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Pixels = NDArray[np.uint8]
+from lic.codec.pixels import Pixels
+
 Draw = Callable[[np.random.Generator, int], Pixels]
 
 
 def graphics(fraction: float, pixels: int, side: int, seed: int) -> list[Pixels]:
-    """Pictures (side, side, 3) that are a ``fraction`` of all beside ``pixels`` of photographs.
+    """Pictures (side, side, 3) that make up a ``fraction`` of all pixels.
 
-    All kinds take turns; the seed decides them.
+    The others are the ``pixels`` of photographs. All kinds take turns; the seed decides them.
     """
     count = round(fraction / (1 - fraction) * pixels / side**2)
     random = np.random.default_rng(seed)
@@ -47,7 +48,7 @@ def _paper_and_ink(random: np.random.Generator) -> tuple[tuple[int, int, int], .
     return _colour(random), _colour(random)
 
 
-def _levels(values: NDArray[np.float64]) -> Pixels:
+def _to_pixels(values: NDArray[np.float64]) -> Pixels:
     """Values rounded to 8-bit levels."""
     pixels: Pixels = values.round().clip(0, 255).astype(np.uint8)
     return pixels
@@ -105,7 +106,7 @@ def panels(random: np.random.Generator, side: int) -> Pixels:
         shape(box, _colour(random), _colour(random) if random.random() < 0.3 else None)
     grain = random.choice([0.0, 2.0, 6.0, 15.0])
     channels = 1 if random.random() < 0.5 else 3
-    return _levels(np.asarray(image) + random.normal(0, grain, (side, side, channels)))
+    return _to_pixels(np.asarray(image) + random.normal(0, grain, (side, side, channels)))
 
 
 def mosaic(random: np.random.Generator, side: int) -> Pixels:
@@ -120,7 +121,7 @@ def mosaic(random: np.random.Generator, side: int) -> Pixels:
         repeats = (rows // unit.shape[0] + 1, columns // unit.shape[1] + 1)
         index = np.tile(unit, repeats)[:rows, :columns]
     cells = palette[index].repeat(height, 0).repeat(width, 1)[:side, :side]
-    return _levels(cells + random.normal(0, random.choice([0.0, 8.0]), cells.shape))
+    return _to_pixels(cells + random.normal(0, random.choice([0.0, 8.0]), cells.shape))
 
 
 def grating(random: np.random.Generator, side: int) -> Pixels:
@@ -132,7 +133,7 @@ def grating(random: np.random.Generator, side: int) -> Pixels:
     wave = np.sin(2 * np.pi * along / pitch * (1 + random.uniform(0, 0.5) * along / side))
     wave = np.sign(wave) if random.random() < 0.3 else wave
     first, second = (np.array(_colour(random)) for _ in range(2))
-    return _levels(first + (second - first) * (0.5 + 0.5 * wave[..., None]))
+    return _to_pixels(first + (second - first) * (0.5 + 0.5 * wave[..., None]))
 
 
 KINDS: tuple[Draw, ...] = (text, plot, panels, mosaic, grating)

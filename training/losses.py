@@ -1,6 +1,6 @@
-"""What training minimises: rate plus lambda times one of several distortions.
+"""The rate-distortion loss: rate plus lambda times one of several distortions.
 
-A distortion maps decoded and original pictures (B, 3, H, W), in 0..1, to a value (B,) a picture,
+A distortion maps decoded and original pictures (B, 3, H, W), in 0..1, to one value a picture (B,),
 in the units of a squared 8-bit error, so that the same range of lambda serves them all.
 """
 
@@ -76,9 +76,9 @@ def rate_distortion_loss(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, mean bpp and mean squared error (8-bit levels) of a batch at trade-offs (B,).
 
-    (R + lambda D) / sqrt(lambda): the division gives every rate a like share of the gradient. A
-    crop of a larger loss than ``limit`` has a weight that brings it down to that: a few crops of
-    noise or of saturated patterns would drown the others' gradient.
+    The loss is (R + lambda D) / sqrt(lambda): by the division, all rates contribute gradients of a
+    similar size. A crop whose loss exceeds ``limit`` is weighted down to ``limit``; else a few
+    crops of noise or saturated patterns would dominate the gradient.
     """
     pixels = x.shape[-1] * x.shape[-2]
     likelihoods = (out["likelihoods"]["y"], out["likelihoods"]["z"])

@@ -1,7 +1,8 @@
-"""What one sees of a training while it runs: a line of progress, and TensorBoard's curves."""
+"""Shows a training while it runs: a line of progress, and TensorBoard's curves."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +15,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from torch import Tensor
 
 from lic.models import CodecModel
-from lic.training.checkpoint import TrainingState
-from lic.training.loop import Observer
+from lic.training.observer import Observer
+from lic.training.state import HistoryRow, TrainingState
 from lic.training.validation import QUALITIES, RatePoint, estimate
 
 _CURVES = ("loss", "bpp", "psnr", "learning_rate")
@@ -23,7 +24,7 @@ _SHOWN = 3
 
 
 class Monitor(Observer):
-    """An observer for people; a context manager.
+    """An observer that shows the training to people; a context manager.
 
     TensorBoard's files go to the folder ``out``, if the package is installed and as long as they
     can be written.
@@ -96,22 +97,21 @@ class Monitor(Observer):
         done = fraction - first_fraction
         left = elapsed * (1 - fraction) / done if done > 0 else 0.0
         learned = f"{state.bpp:.3f} bpp  {state.psnr:.2f} dB  loss {state.loss:.3f}"
-        if state.stage == 2:
-            learned = f"second stage, loss {state.second_loss:.4f}"
-            self._write("add_scalar", "training/second_loss", state.second_loss, state.step)
+        if math.isfinite(state.stage_loss):
+            learned = f"stage {state.stage}, loss {state.stage_loss:.4f}"
+            self._write("add_scalar", f"training/loss_{state.stage}", state.stage_loss, state.step)
         text = f"step {state.step}  {learned}  {rate:.1f} images/s  {_clock(left)} left"
         if state.skipped:
             text += f"  {state.skipped} skipped"
         self._bar.update(self._task, completed=fraction, description=text)
 
-    def on_history(self, row: Sequence[float]) -> None:
+    def on_history(self, row: HistoryRow) -> None:
         """Write the curves of training."""
-        step, _, *values = row
-        for name, value in zip(_CURVES, values, strict=True):
-            self._write("add_scalar", f"training/{name}", value, int(step))
+        for name in _CURVES:
+            self._write("add_scalar", f"training/{name}", getattr(row, name), row.step)
 
     def on_validation(self, step: int, points: Sequence[RatePoint], model: CodecModel) -> None:
-        """Tell and write how good the network is, with reconstructions beside their originals."""
+        """Print and write rate and PSNR, and write reconstructions beside their originals."""
         told = ", ".join(f"{point.bpp:.3f} bpp {point.psnr:.2f} dB" for point in points)
         self._console.print(f"step {step}, held-out pictures: {told}", highlight=False)
         for point in points:
@@ -143,7 +143,7 @@ class Monitor(Observer):
             self._drop(error)
 
     def _drop(self, error: OSError) -> None:
-        """A training must not end because its curves cannot be written."""
+        """Go on without curves: the training must not end because they cannot be written."""
         self._writer = None
         self._console.print(f"TensorBoard's files cannot be written: {error}", markup=False)
 

@@ -1,8 +1,9 @@
-"""The optimizer: AdamW, with the rate that each kind of parameter stands, and its schedule."""
+"""The optimizer: AdamW with a learning rate for each kind of parameter, and its schedule."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,10 +13,11 @@ from lic.training.config import TrainingConfig
 
 
 def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
-    """AdamW of what is trained, in groups by weight decay and by a factor of the learning rate.
+    """AdamW of the trained parameters, grouped by weight decay and by a learning rate factor.
 
-    A dense k x k convolution adds up k^2 times what a 1x1 one does, and AdamW moves all its weights
-    by as much: at the same rate, its output would change by so much more. Its factor is 1 / k^2.
+    AdamW changes all weights by similar amounts. A dense k x k convolution sums over k^2 times as
+    many weights as a 1x1 one, so that its output would change k^2 times as much: its factor is
+    1 / k^2.
     """
     factors = {
         id(module.weight): 1 / math.prod(module.kernel_size)
@@ -42,8 +44,19 @@ def optimizer(model: CodecModel, config: TrainingConfig) -> torch.optim.AdamW:
     )
 
 
+def restore_moments(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimizer's saved state, but keep the weight decay and the factor of each group.
+
+    Raises ValueError or KeyError if the state is of other parameters.
+    """
+    settings = [(group["weight_decay"], group["factor"]) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, (decay, factor) in zip(optimizer.param_groups, settings, strict=True):
+        group["weight_decay"], group["factor"] = decay, factor
+
+
 def falling(config: TrainingConfig, spent: float) -> float:
-    """What is left of the peak rate, 1 to 0, when a fraction of a stage is spent."""
+    """The learning rate in units of its peak, 1 to 0, at a spent fraction of a stage."""
     if config.schedule == "cosine":
         return (1 + math.cos(math.pi * spent)) / 2
     if config.schedule == "trapezoid":

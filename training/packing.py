@@ -21,14 +21,14 @@ from lic.models.weights_file import network_bytes
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
-# Local paths are left out of the manifest; the network, which may be that of other weights, has an
-# entry of its own.
+# Local paths are left out of the manifest. So is the preset: the entry has the whole configuration,
+# which may come from other weights.
 _PLACES = ("folders", "val", "init", "preset")
 
 
 @contextmanager
 def packed(run: Path) -> Iterator[Weights]:
-    """A run's averaged weights, just as they would be installed, for as long as it is needed."""
+    """A context with a run's averaged weights, loaded as if they were installed."""
     with TemporaryDirectory() as folder:
         target = Path(folder) / "run.safetensors"
         _save(load_checkpoint(run, torch.device("cpu")), target)

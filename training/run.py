@@ -1,8 +1,7 @@
-"""A training from the command line's words to the end: settings, data, devices, processes."""
+"""A training from the settings of the command line to the end."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,21 +28,29 @@ from lic.models import (
     full_config,
 )
 from lic.models.weights_file import WeightsFileError, load_network
-from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
-from lic.training.config import CONFIG, TrainingConfig, override, read_values
+from lic.training.checkpoint import CHECKPOINT, load_checkpoint
+from lic.training.config import (
+    CONFIG,
+    TrainingConfig,
+    override,
+    read_values,
+    with_current_names,
+)
 from lic.training.data import CropDataset, split, summary, validation_crops
+from lic.training.device import open_device
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
 from lic.training.graphics import graphics
 from lic.training.loop import Trainer
 from lic.training.monitor import Monitor
 from lic.training.processes import leads, process_group
 from lic.training.snapshot import read_snapshot
+from lic.training.state import TrainingState
 from lic.training.validation import SIDE
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A training that came to its end: what it did, and its held-out pictures."""
+    """The result of a training that came to its end."""
 
     state: TrainingState
     held_out: list[Path]
@@ -57,7 +64,7 @@ def gather_settings(
     resume: bool,
     snapshot: Path | None = None,
 ) -> TrainingConfig:
-    """The settings of a run: of a file, then those given.
+    """The settings of a run: those of a file, changed by those that are given.
 
     With ``resume`` the file is the run's own, with ``snapshot`` the settings are those in it.
     ``given`` are keys and values of the command's options, ``assignments`` those of ``--set``.
@@ -83,7 +90,7 @@ def gather_settings(
     values = read_values(source) if source is not None else {}
     if snapshot is not None:
         values = read_snapshot(snapshot)["training"]
-    values = {**values, **given}
+    values = {**with_current_names(values), **given}
     for one, other in (("minutes", "steps"), ("steps", "minutes")):
         if one in given:  # a new budget replaces the old one, of either kind
             values[other] = 0
@@ -113,7 +120,7 @@ def start(
     """
     if not config.folders:
         raise SettingsError("there is no folder to train on")
-    device = _device(device_name)
+    device = open_device(device_name)
     saved = None
     if resume:
         saved = load_checkpoint(out, torch.device("cpu"))
@@ -128,8 +135,8 @@ def start(
         try:
             return _train(config, device, out, saved)
         except TrainingInterruptedError as error:
-            # All processes stop together, and can leave the group in order: without the
-            # traceback, which would keep the trainer.
+            # All processes stop together, and can leave the group in order. The traceback is
+            # dropped, since it would keep the trainer alive.
             interruption = error.with_traceback(None)
     raise interruption
 
@@ -228,7 +235,7 @@ def _pictures(
 
 @contextmanager
 def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
-    """While it lasts, Ctrl-C and SIGTERM end the run after a checkpoint; the second one at once."""
+    """A context in which Ctrl-C and SIGTERM end the run after a checkpoint; repeated, at once."""
 
     def stop(number: int, _: FrameType | None) -> None:
         trainer.stopping = True
@@ -242,21 +249,3 @@ def _stopped_by_signals(trainer: Trainer) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _device(name: str | None) -> torch.device:
-    """The device of a name, by default the GPU if there is one; a process's own of several."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda":
-        name = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise TrainingError(f"no device {name!r}: {error}") from error
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
-    return device

@@ -1,9 +1,9 @@
-"""Snapshots: a training as one small file, which goes on with it on another machine.
+"""Snapshots: a training as one small file, to continue it on another machine.
 
-A checkpoint (`lic.training.checkpoint`) resumes a run exactly, in 16 bytes a parameter; a snapshot
-takes 2.5. It holds the average in half precision, the weights' distance from it in 4 bits, and all
-that the schedule needs; the optimizer's moments are left out, and build up again in a short
-warm-up. It is a safetensors file, which nobody needs to trust.
+A checkpoint (`lic.training.checkpoint`) resumes a run exactly, and takes 16 bytes a parameter; a
+snapshot takes 2.5. It has the average in half precision, the difference of the weights from it in 4
+bits, and the state of the schedule. The optimizer's moments are left out; a short warm-up builds
+them up again. It is a safetensors file: reading an untrusted one is safe.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lic.models import UnknownModelError, create_model, full_config
 from lic.training.checkpoint import load_checkpoint
 from lic.training.errors import TrainingError
 
-# Paths of the machine that trained stay there; the network is described in full.
+# Local paths are left out. So are changes to the configuration: the snapshot has all of it.
 _LEFT_OUT = ("folders", "val", "init", "model")
-_LEVELS = 7
+_LARGEST_CODE = 7
 
 
 def write_snapshot(run: Path, path: Path) -> None:
@@ -89,10 +89,10 @@ def read_snapshot(path: Path) -> dict[str, Any]:
 
 
 def _quantized(distance: Tensor) -> tuple[Tensor, Tensor]:
-    """A scale for each of the first axis's entries, and the values in 4 bits, two to a byte."""
+    """A scale for each index of the first axis, and the values in 4 bits, two in a byte."""
     rows = distance.reshape(distance.shape[0], -1)
-    scale = rows.abs().amax(1).clamp_min(1e-12) / _LEVELS
-    codes = ((rows / scale[:, None]).round() + _LEVELS).to(torch.uint8).flatten()
+    scale = rows.abs().amax(1).clamp_min(1e-12) / _LARGEST_CODE
+    codes = ((rows / scale[:, None]).round() + _LARGEST_CODE).to(torch.uint8).flatten()
     codes = torch.cat((codes, codes.new_zeros(len(codes) % 2)))
     return scale, codes[::2] | codes[1::2] << 4
 
@@ -100,5 +100,5 @@ def _quantized(distance: Tensor) -> tuple[Tensor, Tensor]:
 def _distance(scale: Tensor, codes: Tensor, shape: torch.Size) -> Tensor:
     """The inverse of `_quantized`."""
     values = torch.stack((codes & 15, codes >> 4), dim=1).flatten()[: shape.numel()]
-    rows = (values.float() - _LEVELS).view(shape[0], -1) * scale[:, None]
+    rows = (values.float() - _LARGEST_CODE).view(shape[0], -1) * scale[:, None]
     return rows.view(shape)

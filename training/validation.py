@@ -1,17 +1,17 @@
-"""How good a network is on held-out pictures while it trains, by the rate's estimate.
+"""Estimated rate and PSNR of a network on held-out pictures during a training.
 
-Real files are what `lic.evaluation` measures, after the training.
+`lic.evaluation` measures real files, after the training.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from lic.codec.pixels import psnr_of
 from lic.models import CodecModel
 
 SIDE = 256
@@ -31,8 +31,8 @@ class RatePoint:
 def estimate(model: CodecModel, picture: Tensor, quality: float) -> tuple[Tensor, float, float]:
     """The decoded picture (uint8), bpp and PSNR of a picture (1, 3, H, W; uint8).
 
-    H and W are multiples of the model's stride. The model is in evaluation mode: symbols are
-    rounded, and nothing is random.
+    H and W are multiples of the model's ``side_stride``. The model must be in evaluation mode:
+    symbols are rounded, and nothing is random.
     """
     device = next(model.parameters()).device
     x = picture.to(device)
@@ -40,8 +40,7 @@ def estimate(model: CodecModel, picture: Tensor, quality: float) -> tuple[Tensor
     bits = sum(-float(out["likelihoods"][part].log2().sum()) for part in ("y", "z"))
     decoded = (out["x_hat"].float() * 255).round().clamp(0, 255).to(torch.uint8)
     mse = float((decoded.float() - x.float()).square().mean())
-    psnr = 10 * math.log10(255**2 / max(mse, 1e-4))
-    return decoded, bits / (x.shape[-1] * x.shape[-2]), psnr
+    return decoded, bits / (x.shape[-1] * x.shape[-2]), psnr_of(max(mse, 1e-4))
 
 
 def validate(

@@ -93,7 +93,7 @@ class DeployableConfig:
 
     @property
     def halo(self) -> int:
-        """How many latents beyond a region of the picture influence its transforms."""
+        """The number of latents around a region that the transforms of the region depend on."""
 
         def reach(stage: str) -> int:
             return sum(shape.kernel // 2 for shape in self.blocks(stage))

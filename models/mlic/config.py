@@ -30,8 +30,8 @@ class MlicConfig:
     components: int = 1
     """Gaussians in a latent's mixture: 1 as in the paper, up to 4."""
     expansion: float = 0.75
-    """Width of the gates in token mixing, in units of the block's; the default is the one whose
-    count of operations is the paper's."""
+    """Width of the gates in token mixing, in units of the block's. With the default, the number of
+    operations is the paper's."""
     head_width: float = 1.0
     """Widths inside the parameter heads and the latent residual prediction, the path's largest
     parts, in units of the paper's."""
@@ -49,7 +49,7 @@ class MlicConfig:
     """2D rotary positions in all attention."""
     residual_prediction: bool = True
     selective: bool = True
-    """Guided selective compression: has an effect once its own stage has trained it."""
+    """Guided selective compression; it has an effect after its own training stage."""
     levels: int = 8
     """Quality levels with gains of their own; between them, gains are interpolated."""
     lambda_min: float = 0.0008

@@ -1,4 +1,4 @@
-"""The contexts of a slice's latents: what is decoded already, seen in four ways.
+"""The contexts of a slice's latents: four kinds of features of the latents decoded before.
 
 ========================  ==============================================  =====================
 context                   sees                                            used by

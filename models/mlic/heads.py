@@ -1,4 +1,4 @@
-"""What turns contexts into parameters, refines decoded latents, and selects what to code.
+"""Heads of the entropy path: parameters, latent residual prediction, selection.
 
 S is the number of a slice's channels; widths are MLIC++'s (arXiv 2307.15421) in units of S = 32,
 times ``width``.
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lic.models.mixture import Mixture
 from lic.models.mlic.layers import conv1x1, conv3x3, zeroed
 
-# An untrained selection finds every latent worth coding (see `Mixture.coded`).
+# With this bias, an untrained predictor selects every latent (see `Mixture.coded`).
 _START_LOGIT = 4.0
 
 
@@ -69,11 +69,11 @@ class ResidualPrediction(nn.Module):
 class SelectionPredictor(nn.Module):
     """Guided selective compression (MLICv2, arXiv 2504.19119): which latents are worth coding.
 
-    From the scales (B, S, h, w/2) that the head predicts, in steps, and what else is known there
-    (hyperprior, earlier slices), to logits of a symbol's not being zero. Encoder and decoder both
-    compute them, so that the map costs no bits. The paper names inputs and loss (cross
-    entropy); two 1x1 convolutions are the form chosen here. It learns in a stage of its own, after
-    the rest, and until then selects every latent.
+    Its inputs are the scales (B, S, h, w/2) that the head predicts, in steps, and the hyperprior
+    and the earlier slices at the same positions; its outputs are logits that a symbol is not zero.
+    Encoder and decoder both compute them, so that the map costs no bits. The paper defines inputs
+    and loss (cross entropy); the two 1x1 convolutions are our choice. The predictor is trained in a
+    stage of its own, after the rest of the network; until then it selects every latent.
     """
 
     def __init__(self, known: int, size: int) -> None:
@@ -83,7 +83,7 @@ class SelectionPredictor(nn.Module):
         self.reset()
 
     def reset(self) -> None:
-        """Find every latent worth coding, as an untrained predictor does."""
+        """Select every latent, as an untrained predictor does."""
         zeroed(self.last)
         nn.init.constant_(self.last.bias, _START_LOGIT)  # type: ignore[arg-type]
 

@@ -33,7 +33,7 @@ def linear_start(
 
     ``components`` is the number K of the mixtures.
     """
-    skips: list[Any] = [stride.skip for stride in analysis.strides]
+    skips: list[Any] = [block.skip for block in analysis.strides]
     ups: list[Any] = [up.skip for up in synthesis.ups]
     x = crops.double() / 255 - 0.5
     for skip, up in zip(skips, [synthesis.head, *ups[:0:-1]], strict=True):

@@ -1,17 +1,16 @@
-"""The MLICv2 codec as one module: transforms, entropy path, and its second stage of training."""
+"""The MLICv2 codec as one module: transforms and entropy path."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from lic.models.base import CodecModel
 from lic.models.factorized import FactorizedDensity
-from lic.models.mixture import Mixture
 from lic.models.mlic.config import MlicConfig
 from lic.models.mlic.entropy import SlicePath
 from lic.models.mlic.linear_start import linear_start
+from lic.models.mlic.stages import STAGES
 from lic.models.mlic.transforms import Analysis, HyperAnalysis, Synthesis, halo
 from lic.models.registry import register_model
 
@@ -25,6 +24,7 @@ class Mlic(CodecModel):
     """
 
     config_class = MlicConfig
+    stages = STAGES
     config: MlicConfig
     analysis: Analysis
     synthesis: Synthesis
@@ -56,38 +56,3 @@ class Mlic(CodecModel):
             z = self.hyper_analysis(self.analysis(crops / 255, quality), quality)
             for parameter in self.hyper_analysis.body[-1].parameters():
                 parameter.div_(z.std().clamp_min(1e-6))
-
-    def second_stage_parameters(self) -> list[nn.Parameter]:
-        """Those of guided selective compression."""
-        return list(self.entropy.selection.parameters())
-
-    def reset_second_stage(self) -> None:
-        """Select every latent again."""
-        for predictor in self.entropy.selection:
-            predictor.reset()  # type: ignore[operator]
-
-    def second_stage_loss(self, x: Tensor, quality: Tensor) -> Tensor:
-        """How badly the selection's predictor tells which symbols are not zero: cross entropy.
-
-        Symbols and contexts are those of coding, with the selection as it stands.
-        """
-        if not self.entropy.selection:
-            return x.new_zeros(())
-        was_training = self.training
-        self.eval()  # the selection only takes part then
-        with torch.no_grad():
-            y = self.analysis(x, quality)
-            z = self.hyper_analysis(y, quality).float().round()
-        scaled = y.float() * self.entropy.latent_gain(quality)
-        losses = []
-
-        def quantise(step: int, mixture: Mixture) -> Tensor:
-            symbols = (self.entropy.gather(scaled, step) - mixture.centre).detach().round()
-            if mixture.selection is not None:
-                target = (symbols != 0).to(mixture.selection.dtype)
-                losses.append(F.binary_cross_entropy_with_logits(mixture.selection, target))
-            return mixture.select(symbols) + mixture.centre
-
-        self.entropy(z, quality, quantise)
-        self.train(was_training)
-        return torch.stack(losses).mean()

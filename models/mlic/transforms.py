@@ -36,7 +36,7 @@ def _blocks(channels: int, expansion: float) -> nn.Sequential:
 
 
 def halo(expansion: float) -> int:
-    """How many latents around a part of a picture change its transforms: the wider one's reach.
+    """The number of latents around a region that its transforms depend on, the larger of the two.
 
     Synthesis: blocks at 1/16, then three times a sub-pixel convolution before and a convolution
     and blocks after the upsampling, then a sub-pixel convolution at 1/2. Analysis sees less.
@@ -109,8 +109,8 @@ class Analysis(nn.Module):
     def forward(self, x: Tensor, quality: Tensor) -> Tensor:
         """Latents of x at qualities (B,) in [0, 1]."""
         h = x - 0.5
-        for i, (stride, blocks) in enumerate(zip(self.strides, self.blocks, strict=True)):
-            h = stride(h)
+        for i, (block, blocks) in enumerate(zip(self.strides, self.blocks, strict=True)):
+            h = block(h)
             h = blocks(h if i else h * self.gain(quality))
         out: Tensor = self.down(h)
         return out

@@ -154,8 +154,9 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (17, ("decode", file, out), newer),
         (10, ("train", tmp_path / "empty", "--out", tmp_path / "run", "--steps", 1), None),
         (7, ("train", tmp_path, "--out", tmp_path / "run", "--init", "nope"), None),
-        (7, ("encode", picture, file, "--weights", tmp_path / "empty"), None),
-        (7, ("models", "--weights", tmp_path / "empty"), None),
+        (7, ("encode", picture, file, "--weights-folder", tmp_path / "empty"), None),
+        (7, ("models", "--weights-folder", tmp_path / "empty"), None),
+        (7, ("encode", picture, file, "--weights", tmp_path), None),
     ]
     for code, arguments, content in cases:
         if content is not None:
@@ -216,9 +217,12 @@ def test_a_folder_of_weights_can_be_given_to_every_command(
     folder = tmp_path / "weights"
     make_weights_folder(folder, "mine-1", Path(tiny_path))
     file, out = tmp_path / "out.bin", tmp_path / "out.png"
-    given = ("--weights", folder)
+    given = ("--weights-folder", folder)
     assert lic("encode", picture, file, *given).exit_code == 0
     assert json.loads(lic("info", file, "--json").output)["weights"] == "mine-1"
+    named = tmp_path / "named.bin"
+    assert lic("encode", picture, named, *given, "--weights", DEFAULT_WEIGHTS).exit_code == 0
+    assert json.loads(lic("info", named, "--json").output)["weights"] == DEFAULT_WEIGHTS
     monkeypatch.setenv("LIC_WEIGHTS", "")
     assert "my own" not in lic("models").output
     assert lic("decode", file, out, *given).exit_code == 0
@@ -227,7 +231,7 @@ def test_a_folder_of_weights_can_be_given_to_every_command(
     monkeypatch.setenv("LIC_WEIGHTS", "")
     assert lic("compare", picture, tmp_path / "s.png", "--peers", "", *given).exit_code == 0
     monkeypatch.setenv("LIC_WEIGHTS", "")
-    words = ("train", DATA, "--init", folder, "--out", tmp_path / "run", "--steps", 1)
+    words = ("train", DATA, *given, "--init", "mine-1", "--out", tmp_path / "run", "--steps", 1)
     assert lic(*words, "--set", "batch=1", "--set", "crop=64").exit_code == 0
 
 

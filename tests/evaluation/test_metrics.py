@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +11,8 @@ import pytest
 
 from lic.evaluation.anchors import kodak as anchors
 from lic.evaluation.metrics import (
-    _lpips_network,
     bd_rate,
     decibel,
-    lpips,
     ms_ssim,
     psnr,
 )
@@ -46,12 +47,17 @@ def test_curves_that_do_not_overlap_have_no_bd_rate() -> None:
     assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [1, 2, 3], [40, 41, 42]))
 
 
-def test_lpips_without_its_weights_is_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    _lpips_network.cache_clear()
-    picture = np.zeros((64, 64, 3), np.uint8)
-    assert math.isnan(lpips(picture, picture))
-    _lpips_network.cache_clear()
+def test_lpips_without_its_weights_is_nan(tmp_path: Path) -> None:
+    # In a process of its own: the network is looked for only once a process.
+    check = (
+        "import math\n"
+        "import numpy as np\n"
+        "from lic.evaluation.metrics import lpips\n"
+        "picture = np.zeros((64, 64, 3), np.uint8)\n"
+        "assert math.isnan(lpips(picture, picture))\n"
+    )
+    environment = {**os.environ, "TORCH_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", check], check=True, env=environment)
 
 
 def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:

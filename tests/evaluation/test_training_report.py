@@ -10,9 +10,10 @@ from PIL import Image
 from lic.codec import DEFAULT_WEIGHTS
 from lic.codec.weights import Weights, resolve
 from lic.evaluation.training_report import write_training_report
+from lic.training.state import HistoryRow, ValidationRow
 
-HISTORY = [[float(i), 0.1 * i, 20.0 - i, 1.0 / i, 20.0 + i, 1e-3] for i in range(1, 6)]
-VALIDATIONS = [[float(i), q, 0.5 + q, 25 + i] for i in (2, 4) for q in (0.15, 0.5)]
+HISTORY = [HistoryRow(i, 0.1 * i, 20.0 - i, 1.0 / i, 20.0 + i, 1e-3) for i in range(1, 6)]
+VALIDATIONS = [ValidationRow(i, q, 0.5 + q, 25 + i) for i in (2, 4) for q in (0.15, 0.5)]
 
 
 @pytest.fixture

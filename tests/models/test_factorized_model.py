@@ -34,4 +34,4 @@ def test_frozen_tables_cost_what_the_density_says() -> None:
 def test_a_quality_uses_the_nearest_level() -> None:
     density = FactorizedDensity(levels=5, channels=1)
     quality = torch.tensor([0.0, 0.12, 0.13, 0.5, 1.0])
-    assert density.level(quality).tolist() == [0, 0, 1, 2, 4]
+    assert density.nearest_level(quality).tolist() == [0, 0, 1, 2, 4]

@@ -24,7 +24,7 @@ with torch.device("meta"):
 def test_a_pass_gives_a_picture_and_probabilities(name: str, training: bool) -> None:
     torch.manual_seed(0)
     model = create_preset(name).train(training)
-    x = torch.rand(2, 3, model.stride, 2 * model.stride)
+    x = torch.rand(2, 3, model.side_stride, 2 * model.side_stride)
     out = model(x, torch.tensor([0.0, 1.0]))
     assert out["x_hat"].shape == x.shape
     for likelihood in (out["likelihoods"]["y"], out["likelihoods"]["z"]):
@@ -45,11 +45,12 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
             torch.nn.init.normal_(parameter, std=0.05)
     levels = torch.linspace(0, 1, model.config.levels)
     # Far beyond a picture's range, so that the side information does not round to zero.
-    x = 30 * torch.rand(len(levels), 3, model.stride, model.stride)
+    x = 30 * torch.rand(len(levels), 3, model.side_stride, model.side_stride)
     out = model(x, levels)
     rate = -out["likelihoods"]["y"].log().sum() - out["likelihoods"]["z"].log().sum()
     loss = out["x_hat"].square().sum() + rate
-    (loss + model.second_stage_loss(x, levels)).backward()
+    own = [stage.objective(model, x, levels) for stage in model.stages if stage.objective]
+    torch.stack([loss, *own]).sum().backward()
     without = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert without == []
 
@@ -103,20 +104,25 @@ def test_the_cost_of_the_parts_is_that_of_the_whole() -> None:
     )
 
 
-def test_a_second_stage_learns_what_the_first_leaves_alone() -> None:
+@pytest.mark.parametrize("name", SMALL)
+def test_each_stage_learns_its_own_parameters_and_all_are_learned_once(name: str) -> None:
     torch.manual_seed(0)
-    model = create_preset("mlicv2-tiny")
-    x, quality = torch.rand(1, 3, 64, 64), torch.tensor([0.5])
-    out = model(x, quality)
-    (out["x_hat"].sum() + out["likelihoods"]["y"].sum() + out["likelihoods"]["z"].sum()).backward()
-    first = {name for name, p in model.named_parameters() if p.grad is not None}
-    model.zero_grad(set_to_none=True)
-    model.second_stage_loss(x, quality).backward()
-    second = {name for name, p in model.named_parameters() if p.grad is not None}
-    assert model.training
-    assert not first & second
-    assert first | second == {name for name, _ in model.named_parameters()}
-    assert len(second) == len(model.second_stage_parameters())
+    model = create_preset(name)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    x, quality = torch.rand(1, 3, model.side_stride, model.side_stride), torch.tensor([0.5])
+    seen: list[str] = []
+    for stage in model.stages:
+        model.zero_grad(set_to_none=True)
+        if stage.objective is not None:
+            stage.objective(model, x, quality).backward()
+        else:
+            out = model(x, quality)
+            (out["x_hat"].sum() + sum(p.sum() for p in out["likelihoods"].values())).backward()
+        assert model.training
+        own = {names[id(parameter)] for parameter in stage.parameters(model)}
+        assert {name for name, p in model.named_parameters() if p.grad is not None} <= own
+        seen += own
+    assert sorted(seen) == sorted(names.values())
 
 
 def test_unknown_names_and_settings_are_named_errors() -> None:

@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 from lic.models import PRESETS, create_preset
-from lic.training.checkpoint import TrainingState
 from lic.training.config import TrainingConfig
 from lic.training.data import CropDataset, validation_crops
-from lic.training.loop import Observer, Trainer
+from lic.training.loop import Trainer
+from lic.training.observer import Observer
+from lic.training.state import HistoryRow, TrainingState
 
 DATA = Path(__file__).parents[1] / "data"
 CPU = torch.device("cpu")
@@ -27,7 +28,7 @@ class Recorder(Observer):
 
     def __init__(self) -> None:
         self.losses: list[float] = []
-        self.rows: list[list[float]] = []
+        self.rows: list[HistoryRow] = []
         self.validated: list[int] = []
         self.after_step: Callable[[TrainingState], None] = lambda state: None
 
@@ -35,8 +36,8 @@ class Recorder(Observer):
         self.losses.append(state.loss)
         self.after_step(state)
 
-    def on_history(self, row: Any) -> None:
-        self.rows.append(list(row))
+    def on_history(self, row: HistoryRow) -> None:
+        self.rows.append(row)
 
     def on_validation(self, step: int, points: Any, model: Any) -> None:
         self.validated.append(step)

@@ -31,11 +31,13 @@ def test_the_learning_rate_is_the_presets_unless_it_is_given(preset: str, rate: 
 
 
 def test_the_saved_file_explains_every_setting() -> None:
-    lines = TrainingConfig(steps=1).to_toml().splitlines()
-    keys = [line for line in lines if " = " in line]
-    assert len(keys) == len(fields(TrainingConfig)) - 1
+    text = TrainingConfig(steps=1).to_toml()
+    keys = [line for line in text.partition("[shares]")[0].splitlines() if " = " in line]
+    assert len(keys) == len(fields(TrainingConfig)) - 2
     assert all("  # " in line for line in keys)
-    assert tomllib.loads("\n".join(lines))["model"] == {}
+    values = tomllib.loads(text)
+    assert values["model"] == {}
+    assert values["shares"] == {"selection": 0.05}
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,11 @@ def test_the_saved_file_explains_every_setting() -> None:
         ({"model": {"analysis_depth": -1}}, "analysis_depth must not be negative"),
         ({"schedule": "square"}, "schedule must be one of linear, cosine, trapezoid"),
         ({"graphics": 1}, "graphics must lie between"),
+        ({"shares": {"selektion": 0.1}}, "no setting 'shares.selektion'; did you mean"),
+        ({"shares": {"selection": -0.1}}, "shares must not be negative"),
+        ({"shares": {"selection": 0.95}}, "leave the first stage a tenth"),
+        ({"shares": {"selection": float("nan")}}, "leave the first stage a tenth"),
+        ({"shares": {"selection": "x"}}, "shares.selection must be a number"),
     ],
 )
 def test_what_makes_no_sense_is_an_error_that_says_so(values: dict[str, Any], message: str) -> None:
@@ -89,6 +96,7 @@ def test_assignments_are_toml_or_else_text() -> None:
     for bad in ("batch", "=4", ""):
         with pytest.raises(SettingsError, match="key=value"):
             override({}, [bad])
+    assert override({}, ["shares.selection=0.1"]) == {"shares": {"selection": 0.1}}
     with pytest.raises(SettingsError, match="model must be a table"):
         override({"model": 3}, ["model.width=8"])
 

@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 from lic.training import loop
-from lic.training.checkpoint import CHECKPOINT, TrainingState, load_checkpoint
+from lic.training.checkpoint import CHECKPOINT, load_checkpoint
 from lic.training.errors import TrainingError, TrainingInterruptedError
 from lic.training.loop import Trainer
+from lic.training.state import TrainingState
 
 from .conftest import CPU, Recorder, make_trainer, run
 
@@ -59,7 +60,7 @@ def test_a_run_stops_at_its_steps_or_its_minutes(
 @pytest.mark.parametrize("schedule", ["linear", "cosine"])
 def test_the_learning_rate_rises_and_then_falls_to_zero(tmp_path: Path, schedule: str) -> None:
     subject = make_trainer(tmp_path, steps=40, warmup=10, schedule=schedule, learning_rate=1e-3)
-    rates = [row[-1] for row in run(subject).rows]
+    rates = [row.learning_rate for row in run(subject).rows]
     assert len(rates) == 40
     assert rates.index(max(rates)) in (8, 9)
     assert rates[10:] == sorted(rates[10:], reverse=True)
@@ -69,7 +70,7 @@ def test_the_learning_rate_rises_and_then_falls_to_zero(tmp_path: Path, schedule
 
 def test_a_trapezoid_holds_the_rate_before_it_falls(tmp_path: Path) -> None:
     settings = {"warmup": 8, "schedule": "trapezoid", "fall": 0.5, "learning_rate": 1e-3}
-    rates = [row[-1] for row in run(make_trainer(tmp_path, steps=40, **settings)).rows]
+    rates = [row.learning_rate for row in run(make_trainer(tmp_path, steps=40, **settings)).rows]
     assert rates[8:20] == [1e-3] * 12
     assert rates[:8] == sorted(rates[:8])
     assert rates[20:] == sorted(rates[20:], reverse=True)
@@ -117,8 +118,8 @@ def test_the_last_part_sees_larger_crops_and_some_steps_see_shrunk_ones(tmp_path
     ("settings", "after"),
     [
         ({"steps": 24, "rescale": 0.5, "final_fraction": 0.3}, 11),
-        ({"steps": 8, "preset": "mlicv2-tiny", "second_stage": 0.5}, 3),
-        ({"steps": 8, "preset": "mlicv2-tiny", "second_stage": 0.5}, 5),
+        ({"steps": 8, "preset": "mlicv2-tiny", "shares": {"selection": 0.5}}, 3),
+        ({"steps": 8, "preset": "mlicv2-tiny", "shares": {"selection": 0.5}}, 5),
     ],
     ids=["one stage", "just before the second stage", "in the second stage"],
 )
@@ -142,7 +143,7 @@ def test_an_interrupted_run_resumes_bit_for_bit(
 
 
 def test_the_second_stage_changes_its_own_parameters_alone(tmp_path: Path) -> None:
-    settings = {"preset": "mlicv2-tiny", "second_stage": 0.5}
+    settings = {"preset": "mlicv2-tiny", "shares": {"selection": 0.5}}
     subject = make_trainer(tmp_path / "both", steps=8, **settings)
     before: dict[str, torch.Tensor] = {}
 
@@ -156,20 +157,20 @@ def test_the_second_stage_changes_its_own_parameters_alone(tmp_path: Path) -> No
     after = subject.averaged.state_dict()
     changed = {name for name in after if not torch.equal(after[name], before[name])}
     assert changed == {name for name in after if ".selection." in name}
-    assert subject.progress.second_loss > 0
-    assert max(row[0] for row in recorder.rows) == 4
+    assert subject.progress.stage_loss > 0
+    assert max(row.step for row in recorder.rows) == 4
 
 
 def test_a_raised_budget_goes_back_to_the_first_stage(tmp_path: Path) -> None:
-    settings = {"preset": "mlicv2-tiny", "second_stage": 0.5}
+    settings = {"preset": "mlicv2-tiny", "shares": {"selection": 0.5}}
     run(make_trainer(tmp_path, steps=4, **settings))
     subject = make_trainer(tmp_path, steps=12, **settings)
     subject.resume()
     assert subject.progress.stage == 1
     recorder = run(subject)
     assert (subject.progress.stage, subject.progress.stage_start) == (2, 6)
-    assert [row[0] for row in recorder.rows] == [5, 6]
-    assert all(row[5] >= 0 for row in recorder.rows)
+    assert [row.step for row in recorder.rows] == [5, 6]
+    assert all(row.learning_rate >= 0 for row in recorder.rows)
 
 
 def test_the_average_ends_with_the_last_step(tmp_path: Path) -> None:
@@ -280,7 +281,7 @@ def test_validation_comes_ten_times_and_the_history_has_a_row_a_step_at_most(
     subject = make_trainer(tmp_path, steps=20)
     recorder = run(subject)
     assert recorder.validated == list(range(2, 21, 2))
-    assert [row[0] for row in recorder.rows] == list(range(1, 21))
+    assert [row.step for row in recorder.rows] == list(range(1, 21))
     assert subject.progress.history == recorder.rows
     assert len(subject.progress.validations) == 30  # three qualities each
 

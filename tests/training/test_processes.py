@@ -64,18 +64,16 @@ def test_two_processes_learn_as_one_with_twice_the_batch(tmp_path: Path) -> None
     assert losses[0][-1] == pytest.approx(losses[1][-1], rel=0.15)
 
 
-def test_a_network_with_a_second_stage_trains_by_two_processes(
-    tmp_path: Path, folder: Path
-) -> None:
+def test_a_network_with_two_stages_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:
     out = tmp_path / "run"
     words = ["train", folder, "--preset", "mlicv2-tiny", "--out", out, "--set", "batch=1"]
-    words += ["--set", "crop=64", "--set", "final_fraction=0", "--set", "second_stage=0.5"]
+    words += ["--set", "crop=64", "--set", "final_fraction=0", "--set", "shares.selection=0.5"]
     options = ["--steps", 4, "--processes", 2]
     command = [sys.executable, "-m", "lic.cli", *words, *options]
     subprocess.run(list(map(str, command)), check=True, timeout=300)
     progress = load_checkpoint(out, CPU)["progress"]
     assert (progress["step"], progress["stage"], progress["stage_start"]) == (4, 2, 2)
-    assert math.isfinite(progress["second_loss"])
+    assert math.isfinite(progress["stage_loss"])
 
 
 def test_the_command_line_trains_by_two_processes(tmp_path: Path, folder: Path) -> None:

@@ -118,7 +118,7 @@ def test_weights_are_fine_tuned_from_where_they_are(
     out = tmp_path / "run"
     train(out, folder, "preset=", f"init={tiny_path}", "learning_rate=1e-6", steps=8)
     state = load_checkpoint(out, CPU)["ema"]
-    # What a second stage learned of other weights is forgotten.
+    # What the selection learned from other weights is forgotten.
     kept = [name for name in first if ".selection." not in name]
     assert all(torch.allclose(state[name], first[name], atol=1e-4) for name in kept)
     assert not all(torch.equal(state[name], first[name]) for name in first)

@@ -57,7 +57,7 @@ def test_a_run_goes_on_from_a_snapshot_with_a_new_warm_up(
     assert finished is not None
     state = finished.state
     assert (state.step, state.moments_start) == (16, 8)
-    rates = {int(row[0]): row[-1] for row in state.history}
+    rates = {row.step: row.learning_rate for row in state.history}
     peak = config.learning_rate
     assert [rates[step] for step in (9, 12, 13)] == pytest.approx(
         [peak / 4 * 7 / 16, peak * 4 / 16, peak * 3 / 16]

@@ -52,13 +52,20 @@ def test_the_local_context_sees_the_anchors_of_a_window(rotary: bool) -> None:
     assert not changed(context, [anchors], 0, 4, 4).any()
 
 
-def test_windows_hold_the_anchors_around_each_position_of_the_second_pass() -> None:
-    rows = torch.arange(HEIGHT * WIDTH, dtype=torch.float64).view(1, 1, HEIGHT, WIDTH) + 1
-    windows = LocalContext._windows(rows)[0, 0].unflatten(1, (HEIGHT, WIDTH // 2))
-    centre = gather(rows, OTHERS)[0, 0]
-    offsets = [(i // 5 - 2) * WIDTH + i % 5 - 2 for i in range(1, 25, 2)]
-    for tap, offset in zip(windows, offsets, strict=True):
-        assert torch.equal(tap[2:6, 1:5], centre[2:6, 1:5] + offset)
+@pytest.mark.parametrize("rotary", [True, False])
+@pytest.mark.parametrize("move", [(0, 2), (1, 1), (2, 0)])
+def test_the_local_context_moves_with_its_anchors(rotary: bool, move: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    context = awake(LocalContext(SIZE, rotary))
+    anchors = scatter(gather(plane(SIZE, 1), ANCHORS), ANCHORS)
+    moved = anchors.roll(move, dims=(2, 3))
+    with torch.inference_mode():
+        before, after = (scatter(context(x), OTHERS) for x in (anchors, moved))
+    expected = before.roll(move, dims=(2, 3))
+    # Away from the borders, where windows lie within the picture before and after.
+    inner = (..., slice(4, HEIGHT - 2), slice(4, WIDTH - 2))
+    assert expected[inner].any()
+    torch.testing.assert_close(after[inner], expected[inner])
 
 
 @pytest.mark.parametrize("reweighting", [True, False])

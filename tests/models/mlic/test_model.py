@@ -13,6 +13,7 @@ from lic.models import PRESETS, CodecModel, UnknownModelError, create_model
 from lic.models.complexity import parameter_count
 from lic.models.latent_coding import decode_latents, encode_latents
 from lic.models.mlic import MlicConfig
+from lic.models.mlic.stages import SELECTION
 
 TINY = PRESETS["mlicv2-tiny"].config
 MODULES = [field.name for field in fields(MlicConfig) if field.type == "bool"]
@@ -114,14 +115,15 @@ def test_latents_that_are_not_selected_cost_nothing_and_decode_to_their_centres(
     assert torch.equal(sent, again)
 
 
-def test_the_second_stage_teaches_the_selection_what_is_zero() -> None:
+def test_the_selections_stage_teaches_it_what_is_zero() -> None:
     model = awake()
     model.initialise(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8))
     x, quality = torch.rand(2, 3, 64, 64), torch.tensor([0.0, 1.0])
-    optimizer = torch.optim.Adam(model.second_stage_parameters(), lr=3e-2)
+    optimizer = torch.optim.Adam(SELECTION.parameters(model), lr=3e-2)
+    assert SELECTION.objective is not None
     losses = []
     for _ in range(12):
-        loss = model.second_stage_loss(x, quality)
+        loss = SELECTION.objective(model, x, quality)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
