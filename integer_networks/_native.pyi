@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +8,7 @@ _I16 = npt.NDArray[np.int16]
 _I32 = npt.NDArray[np.int32]
 
 def instruction_sets() -> list[str]: ...
+def multiply_adds(isa: str, rounds: int) -> int: ...
 
 class Graph:
     def __init__(self, isa: str) -> None: ...
@@ -27,6 +29,6 @@ class Graph:
         self,
         inputs: Sequence[_I16],
         scales: Sequence[tuple[int, _I32, _I32]],
-        outputs: Sequence[tuple[int, Sequence[npt.NDArray[np.integer]]]],
+        outputs: Sequence[tuple[int, Sequence[npt.NDArray[np.integer[Any]]]]],
         threads: int,
     ) -> None: ...

@@ -43,6 +43,8 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm512_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm512_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm512_storeu_si512(p, v); }
+    static Vec load_halves(const int16_t* p) { return {_mm512_loadu_si512(p)}; }
+    void store_halves(int16_t* p) const { _mm512_storeu_si512(p, v); }
 };
 using Mask = __mmask16;
 inline Vec operator+(Vec a, Vec b) { return {_mm512_add_epi32(a.v, b.v)}; }
@@ -110,6 +112,12 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm256_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm256_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+    static Vec load_halves(const int16_t* p) {
+        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+    }
+    void store_halves(int16_t* p) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+    }
 };
 using Mask = __m256i;
 inline Vec operator+(Vec a, Vec b) { return {_mm256_add_epi32(a.v, b.v)}; }
@@ -169,6 +177,12 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
+    static Vec load_halves(const int16_t* p) {
+        return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))};
+    }
+    void store_halves(int16_t* p) const {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
+    }
 };
 using Mask = __m128i;
 inline Vec operator+(Vec a, Vec b) { return {_mm_add_epi32(a.v, b.v)}; }
@@ -225,6 +239,8 @@ struct Vec {
     static Vec all(int32_t x) { return {vdupq_n_s32(x)}; }
     static Vec all16(int16_t x) { return {vreinterpretq_s32_s16(vdupq_n_s16(x))}; }
     void store(int32_t* p) const { vst1q_s32(p, v); }
+    static Vec load_halves(const int16_t* p) { return {vreinterpretq_s32_s16(vld1q_s16(p))}; }
+    void store_halves(int16_t* p) const { vst1q_s16(p, h()); }
     int16x8_t h() const { return vreinterpretq_s16_s32(v); }
 };
 using Mask = uint32x4_t;
@@ -278,6 +294,12 @@ struct Vec {
     static Vec all(int32_t x) { return {x}; }
     static Vec all16(int16_t x) { return {static_cast<int32_t>(uint16_t(x) * 0x10001u)}; }
     void store(int32_t* p) const { *p = v; }
+    static Vec load_halves(const int16_t* p) {
+        Vec result;
+        std::memcpy(&result.v, p, sizeof(result.v));
+        return result;
+    }
+    void store_halves(int16_t* p) const { std::memcpy(p, &v, sizeof(v)); }
     uint32_t u() const { return static_cast<uint32_t>(v); }
     int32_t low() const { return static_cast<int16_t>(v & 0xFFFF); }
     int32_t high() const { return v >> 16; }
@@ -323,13 +345,7 @@ template <int N> Vec multiply_shift(Vec a, Vec b) {
 // In 128 bits, unpacking and packing take this many 32-bit integers of each operand.
 constexpr int kGroup = Vec::kWidth < 4 ? Vec::kWidth : 4;
 
-// Pairs of 16-bit numbers at any address, and one such pair everywhere.
-inline Vec load_halves(const int16_t* p) {
-    Vec result;
-    std::memcpy(&result, p, sizeof(result));
-    return result;
-}
-inline void store_halves(Vec a, int16_t* p) { std::memcpy(p, &a, sizeof(a)); }
+// A pair of 16-bit numbers everywhere.
 inline Vec all_pair(const int16_t* p) {
     int32_t pair;
     std::memcpy(&pair, p, sizeof(pair));

@@ -81,6 +81,10 @@ struct Kernels {
                     const MixtureTarget& target);
     void (*mixture_wide)(const int32_t* source, std::size_t latents, std::size_t components,
                          const MixtureTarget& target);
+
+    // For benchmarks: rounds of independent multiply-adds on sums that stay in registers. Returns a
+    // sum; `count` gets the number of multiply-adds.
+    int32_t (*multiply_adds)(std::size_t rounds, std::size_t* count);
 };
 
 // The kernels of an instruction set by name, or null if there are none or this machine lacks it.

@@ -1,5 +1,6 @@
 // The kernels; the including file says for which instruction set, by its macro and its options.
 #include <cstring>
+#include <utility>
 
 #include "../../entropy_coding/native/simd.hpp"
 #include "kernels.hpp"
@@ -32,20 +33,32 @@ struct Tile {
     Vec second;
 
     static Tile load(const int32_t* p) { return {Vec::load(p), Vec::load(p + kWidth)}; }
+
+    // A pair of numbers times the weights of all channels.
+    void add(Vec x, const Tile& weights) {
+        first = add_dot16(first, x, weights.first);
+        second = add_dot16(second, x, weights.second);
+    }
+
+    // Two numbers of each channel times its weights.
+    void add(Vec x, Vec y, const Tile& weights) {
+        first = add_dot16(first, unpack_low16(x, y), weights.first);
+        second = add_dot16(second, unpack_high16(x, y), weights.second);
+    }
 };
 
 // The first numbers of a vector, or all of them.
 inline Vec load_part(const int16_t* p, std::size_t count) {
-    if (count >= kTile) return load_halves(p);
+    if (count >= kTile) return Vec::load_halves(p);
     int16_t part[kTile] = {};
     std::memcpy(part, p, count * sizeof(int16_t));
-    return load_halves(part);
+    return Vec::load_halves(part);
 }
 
 inline void store_part(Vec x, int16_t* p, std::size_t count) {
-    if (count >= kTile) return store_halves(x, p);
+    if (count >= kTile) return x.store_halves(p);
     int16_t part[kTile];
-    store_halves(x, part);
+    x.store_halves(part);
     std::memcpy(p, part, count * sizeof(int16_t));
 }
 
@@ -82,65 +95,64 @@ struct Finish {
     }
 };
 
+// One tile of the pixels `from[P]`. The indices are constants from the beginning, without which
+// compilers keep the sums in memory.
+template <class Result, std::size_t... P>
+inline void convolve_tile(std::index_sequence<P...>, const int16_t* const* from,
+                          std::size_t inputs, const int32_t* weights, const int32_t* bias,
+                          const Rescaling& rescaling, std::size_t at, std::size_t rest,
+                          Result* const* to) {
+    Tile sums[] = {(static_cast<void>(P), Tile::load(bias + at))...};
+    std::size_t i = 0;
+    for (; i + 1 < inputs; i += 2, weights += kTile) {
+        const Tile both = Tile::load(weights);
+        (sums[P].add(all_pair(from[P] + i), both), ...);
+    }
+    if (i < inputs) {
+        const Tile both = Tile::load(weights);
+        (sums[P].add(Vec::all(static_cast<uint16_t>(from[P][i])), both), ...);
+    }
+    const Finish finish(rescaling, at);
+    (store(finish(sums[P]), to[P], rest), ...);
+}
+
 template <class Result>
 void convolve(const int16_t* source, std::size_t pixels, std::size_t inputs, std::size_t outputs,
               const Weights& weights, const Rescaling& rescaling, Result* target) {
     const std::size_t pairs = (inputs + 1) / 2;
     const int32_t* tile_weights = weights.pairs;
     for (std::size_t at = 0; at < outputs; at += kTile, tile_weights += pairs * kTile) {
-        const Tile bias = Tile::load(weights.bias + at);
         for (std::size_t begin = 0; begin < pixels; begin += kPixels) {
             const int16_t* from[kPixels];
-            Tile sums[kPixels];
+            Result* to[kPixels];
             for (std::size_t p = 0; p < kPixels; ++p) {
                 // Beyond the last pixel, the last one once more.
-                from[p] = source + (begin + p < pixels ? begin + p : pixels - 1) * inputs;
-                sums[p] = bias;
+                const std::size_t pixel = begin + p < pixels ? begin + p : pixels - 1;
+                from[p] = source + pixel * inputs;
+                to[p] = target + pixel * outputs + at;
             }
-            const int32_t* w = tile_weights;
-            for (std::size_t i = 0; i + 1 < inputs; i += 2, w += kTile) {
-                const Tile both = Tile::load(w);
-                for (std::size_t p = 0; p < kPixels; ++p) {
-                    const Vec x = all_pair(from[p] + i);
-                    sums[p].first = add_dot16(sums[p].first, x, both.first);
-                    sums[p].second = add_dot16(sums[p].second, x, both.second);
-                }
-            }
-            if (inputs % 2 != 0) {
-                const Tile both = Tile::load(w);
-                for (std::size_t p = 0; p < kPixels; ++p) {
-                    const Vec x = Vec::all(static_cast<uint16_t>(from[p][inputs - 1]));
-                    sums[p].first = add_dot16(sums[p].first, x, both.first);
-                    sums[p].second = add_dot16(sums[p].second, x, both.second);
-                }
-            }
-            const Finish finish(rescaling, at);
-            for (std::size_t p = 0; p < kPixels && begin + p < pixels; ++p) {
-                store(finish(sums[p]), target + (begin + p) * outputs + at, outputs - at);
-            }
+            convolve_tile(std::make_index_sequence<kPixels>(), from, inputs, tile_weights,
+                          weights.bias, rescaling, at, outputs - at, to);
         }
     }
 }
 
-// One tile of `kCount` neighbouring pixels.
-template <std::size_t kCount>
-inline void convolve_taps(const int16_t* const* taps, std::size_t count, std::size_t channels,
-                          std::size_t offset, std::size_t rest, const int32_t* weights,
-                          const Tile& bias, const Finish& finish, int16_t* target) {
-    Tile sums[kCount];
-    for (Tile& sum : sums) sum = bias;
+// One tile of neighbouring pixels.
+template <std::size_t... P>
+inline void convolve_taps(std::index_sequence<P...>, const int16_t* const* taps, std::size_t count,
+                          std::size_t channels, std::size_t offset, std::size_t rest,
+                          const int32_t* weights, const Tile& bias, const Finish& finish,
+                          int16_t* target) {
+    Tile sums[] = {(static_cast<void>(P), bias)...};
     for (std::size_t tap = 0; tap < count; tap += 2, weights += kTile) {
         const Tile both = Tile::load(weights);
-        for (std::size_t p = 0; p < kCount; ++p) {
-            const Vec x = load_part(taps[tap] + offset + p * channels, rest);
-            const Vec y = load_part(taps[tap + 1] + offset + p * channels, rest);
-            sums[p].first = add_dot16(sums[p].first, unpack_low16(x, y), both.first);
-            sums[p].second = add_dot16(sums[p].second, unpack_high16(x, y), both.second);
-        }
+        const int16_t* const one = taps[tap] + offset;
+        const int16_t* const other = taps[tap + 1] + offset;
+        (sums[P].add(load_part(one + P * channels, rest),
+                     load_part(other + P * channels, rest), both),
+         ...);
     }
-    for (std::size_t p = 0; p < kCount; ++p) {
-        store(finish(sums[p]), target + offset + p * channels, rest);
-    }
+    (store(finish(sums[P]), target + offset + P * channels, rest), ...);
 }
 
 void convolve_depthwise(const int16_t* const* taps, std::size_t count, std::size_t pixels,
@@ -152,12 +164,12 @@ void convolve_depthwise(const int16_t* const* taps, std::size_t count, std::size
         const Finish finish(rescaling, at);
         std::size_t p = 0;
         for (; p + kDepthwisePixels <= pixels && at + kTile <= channels; p += kDepthwisePixels) {
-            convolve_taps<kDepthwisePixels>(taps, count, channels, at + p * channels, kTile,
-                                            tile_weights, bias, finish, target);
+            convolve_taps(std::make_index_sequence<kDepthwisePixels>(), taps, count, channels,
+                          at + p * channels, kTile, tile_weights, bias, finish, target);
         }
         for (; p < pixels; ++p) {
-            convolve_taps<1>(taps, count, channels, at + p * channels, channels - at, tile_weights,
-                             bias, finish, target);
+            convolve_taps(std::index_sequence<0>(), taps, count, channels, at + p * channels,
+                          channels - at, tile_weights, bias, finish, target);
         }
     }
 }
@@ -172,10 +184,12 @@ inline Vec narrow(const Tile& x) {
     return pack16(max(x.first, lowest), max(x.second, lowest));
 }
 
-// Calls f(at, count) for all tiles of `count` numbers.
+// Calls f(at, rest) for all tiles of `count` numbers; only the last one may have a rest below kTile.
 template <class F>
 inline void for_tiles(std::size_t count, F&& f) {
-    for (std::size_t at = 0; at < count; at += kTile) f(at, count - at);
+    std::size_t at = 0;
+    for (; at + kTile <= count; at += kTile) f(at, kTile);
+    if (at < count) f(at, count - at);
 }
 
 void gate(const int16_t* values, const int16_t* gates, std::size_t count, Opening opening,
@@ -257,12 +271,37 @@ void mixture(const Raw* source, std::size_t latents, std::size_t components,
     }
 }
 
+constexpr std::size_t kLimitTable = 64;  // tiles
+
+template <std::size_t... P>
+inline Vec multiply_add(std::index_sequence<P...>, const int16_t* table, std::size_t rounds) {
+    Vec sums[] = {Vec::all(static_cast<int32_t>(P))...};
+    const Vec x[] = {Vec::all16(static_cast<int16_t>(P + 1))...};
+    for (std::size_t i = 0; i < rounds; ++i) {
+        // A number that changes, so that no product can be taken out of the loop.
+        const Vec w = Vec::load_halves(table + i % kLimitTable * kTile);
+        ((sums[P] = add_dot16(sums[P], x[P], w)), ...);
+    }
+    Vec total = Vec::all(0);
+    ((total = total + sums[P]), ...);
+    return total;
+}
+
+int32_t multiply_adds(std::size_t rounds, std::size_t* count) {
+    int16_t table[kLimitTable * kTile];
+    for (std::size_t i = 0; i < kLimitTable * kTile; ++i) table[i] = static_cast<int16_t>(i % 7);
+    int32_t sums[kWidth];
+    multiply_add(std::make_index_sequence<kPixels>(), table, rounds).store(sums);
+    *count = rounds * kPixels * kTile;
+    return sums[0];
+}
+
 }  // namespace
 
 extern const Kernels LIC_KERNELS;
 const Kernels LIC_KERNELS{LIC_ISA_NAME,       kTile,      channel, convolve<int16_t>,
                           convolve<int32_t>,  convolve_depthwise, hard_swish,
                           gate,               add,        gain,    mixture<int16_t>,
-                          mixture<int32_t>};
+                          mixture<int32_t>,   multiply_adds};
 
 }  // namespace lic::networks

@@ -26,6 +26,12 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+const Kernels& found(const char* isa) {
+    const Kernels* kernels = find_kernels(isa);
+    require(kernels != nullptr, "this machine has no such instruction set");
+    return *kernels;
+}
+
 template <class T>
 T* checked(const nb::handle& object, std::initializer_list<std::size_t> shape) {
     const auto array = nb::cast<AnyArray>(object);
@@ -110,15 +116,20 @@ NB_MODULE(_native, m) {
         return list;
     });
 
+    // How many multiply-adds were done: for benchmarks.
+    m.def(
+        "multiply_adds",
+        [](const char* isa, std::size_t rounds) {
+            std::size_t count = 0;
+            found(isa).multiply_adds(rounds, &count);
+            return count;
+        },
+        "isa"_a, "rounds"_a);
+
     nb::class_<Graph>(m, "Graph")
         .def(
             "__init__",
-            [](Graph* self, const char* isa) {
-                const Kernels* kernels = find_kernels(isa);
-                require(kernels != nullptr, "this machine has no such instruction set");
-                new (self) Graph(*kernels);
-            },
-            "isa"_a)
+            [](Graph* self, const char* isa) { new (self) Graph(found(isa)); }, "isa"_a)
         .def("input", &Graph::input, "channels"_a, "divisor"_a)
         .def(
             "convolution",
