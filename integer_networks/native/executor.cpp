@@ -236,13 +236,22 @@ private:
     void shuffle(std::size_t place, const Block& block) const {
         const Layer& one = layer(place);
         const std::size_t n = one.factor;
-        const std::size_t width = sizes_[one.sources[0]].width;
+        const std::size_t width = sizes_[place].width;
         const int16_t* const from = plane(one.sources[0]);
-        for_pixels(place, block, [&](std::size_t row, std::size_t column, int16_t* to) {
-            const std::size_t pixel = row / n * width + column / n;
-            const std::size_t part = (pixel * n + row % n) * n + column % n;
-            std::memcpy(to, from + part * one.channels, one.channels * 2);
-        });
+        int16_t* to = target<int16_t>(place, block);
+        std::size_t left = block.count;
+        for (std::size_t at = block.first; left > 0;) {
+            const std::size_t row = at / width;
+            const std::size_t column = at % width;
+            // The pixels of one cell's row lie side by side in the source, too.
+            const std::size_t pixels = std::min(n - column % n, left);
+            const std::size_t cell = row / n * (width / n) + column / n;
+            const std::size_t part = (cell * n + row % n) * n + column % n;
+            std::memcpy(to, from + part * one.channels, pixels * one.channels * 2);
+            to += pixels * one.channels;
+            at += pixels;
+            left -= pixels;
+        }
     }
 
     void subsample(std::size_t place, const Block& block) const {

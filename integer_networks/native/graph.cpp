@@ -155,9 +155,12 @@ std::size_t Graph::shuffle(std::size_t source, std::size_t factor) {
     const Layer& from = activation(source);
     require(factor >= 2 && factor <= 8, "a shuffle's factor must be 2, 4 or 8");
     require(from.channels % (factor * factor) == 0, "a shuffle's channels do not divide");
+    const Resolution resolution = from.resolution.times(factor, 1);
+    require(resolution.numerator <= 64 * resolution.denominator,
+            "a value's resolution is out of range");
     return push({.kind = Kind::shuffle, .sources = {source},
-                 .channels = from.channels / (factor * factor),
-                 .resolution = from.resolution.times(factor, 1), .factor = factor});
+                 .channels = from.channels / (factor * factor), .resolution = resolution,
+                 .factor = factor});
 }
 
 std::size_t Graph::subsample(std::size_t source, std::size_t row, std::size_t column) {

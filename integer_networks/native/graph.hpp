@@ -1,8 +1,8 @@
 // A graph of integer layers, and the plan by which it runs.
 //
 // Neighbouring layers of one resolution form a stage, which runs block by block of pixels: values
-// that only the stage itself uses never leave the cache. A layer that looks beyond its own pixel
-// starts a stage, unless its source comes from an earlier one.
+// that only the stage itself uses never leave the cache. A layer that reads other pixels than its
+// own needs whole planes: its sources come from earlier stages.
 #pragma once
 
 #include <cstddef>
@@ -55,8 +55,8 @@ struct Layer {
     std::size_t column = 0;
     std::size_t components = 0;
 
-    // Where the value lies while the graph runs: in a slot of its stage's block of pixels, or in a
-    // plane. Neither if it is an input or an output.
+    // Where the value lies while the graph runs: in a slot of its stage's block of pixels if it is
+    // `local`, else in a plane.
     bool output = false;
     bool local = false;
     std::size_t slot = 0;       // if local
@@ -106,7 +106,7 @@ public:
     const std::vector<Layer>& layers() const { return layers_; }
     const std::vector<Stage>& stages() const { return stages_; }
 
-    // Numbers by channel (rows, channels) as pairs by the tiles of a layer's results.
+    // Numbers by channel in the order of the tiles of a layer's results.
     std::vector<int32_t> by_tiles(const int32_t* values, std::size_t channels, bool wide) const;
 
 private:

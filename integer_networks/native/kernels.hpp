@@ -12,7 +12,6 @@ namespace lic::networks {
 
 constexpr std::size_t kBlock = 48;  // pixels that go through a row of layers together
 constexpr std::size_t kMaximumTaps = 50;  // of 7 x 7, in pairs
-constexpr std::size_t kMaximumTile = 32;
 
 // What makes a value of a channel's accumulator: it is multiplied by `multipliers` / 2^31, rounded,
 // limited to lows..highs, and `offsets` are added. By tiles.

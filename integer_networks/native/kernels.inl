@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kWidth = Vec::kWidth;
 constexpr std::size_t kTile = 2 * kWidth;
-static_assert(kTile <= kMaximumTile);
 
 // Pixels of a convolution whose accumulators fit in the registers.
 #if defined(LIC_ISA_AVX512)

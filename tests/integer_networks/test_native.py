@@ -197,8 +197,7 @@ def test_convolutions_of_all_sizes_are_exact(inputs: int, outputs: int) -> None:
     _check(builder.graph(narrow, wide), 1, 5, 21, 10000)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_token_mixing_block_is_exact_where_threads_share_its_pixels(threads: int) -> None:
+def test_a_token_mixing_block_is_exact_where_threads_share_its_pixels() -> None:
     builder = Builder(1, Input("x", 48))
     x = builder.convolution(0, 96)
     x = builder.depthwise(builder.add(HardSwish((x,), 5000, 2**18)), 5)
@@ -206,9 +205,7 @@ def test_a_token_mixing_block_is_exact_where_threads_share_its_pixels(threads: i
     x = builder.add(Add((0, x)))
     y = builder.add(HardSwish((builder.convolution(x, 192),), 5000, 2**18))
     graph = builder.graph(builder.add(Add((x, builder.convolution(y, 48)))))
-    inputs = _inputs(graph, 2, 31, 57)
-    expected = run(graph, inputs, 0)
-    _assert_equal(NativeGraph(graph, threads=threads).run(inputs, 0), expected)
+    _check(graph, 2, 31, 57, 0)
 
 
 @pytest.mark.parametrize("components", [1, 2, 3, 4])
@@ -221,7 +218,7 @@ def test_mixtures_of_subsampled_heads_are_exact(components: int, wide: bool) -> 
         cell = builder.add(Subsample((0,), *place))
         heads.append(builder.convolution(cell, outputs, wide=wide))
     mixture = builder.add(Mixture(tuple(heads), components))
-    _check(builder.graph(mixture, heads[1]), 2, 10, 26, 4321)
+    _check(builder.graph(mixture, heads[1]), 2, 40, 66, 4321)
 
 
 def test_the_largest_sums_factors_and_addends_are_exact() -> None:
