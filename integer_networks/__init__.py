@@ -4,6 +4,7 @@
 `Graph`                   layers, checked when made: no accumulator can overflow
 `layers`                  what a graph is made of
 `reference.run`           a graph's outputs in NumPy: the definition
+`native.NativeGraph`      the same in C++, at the speed of the machine
 `fixed_point`             rescaling, gains by quality, the exponential
 ========================  ==================================================================
 

@@ -42,9 +42,14 @@ class Value:
         """The number of channels C."""
         return int(self.low.size)
 
+    @property
+    def narrow(self) -> bool:
+        """Whether 16 bits hold it."""
+        return bool(max(-self.low.min(), self.high.max()) <= LARGEST)
+
     def require_activations(self) -> Value:
         """The same value, of 16 bits, or `GraphError`."""
-        if max(-self.low.min(), self.high.max()) > LARGEST:
+        if not self.narrow:
             raise GraphError("a value of more than 16 bits is used as an activation")
         return self
 

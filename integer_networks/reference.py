@@ -53,9 +53,7 @@ def run(graph: Graph, inputs: tuple[NDArray[np.int16], ...], quality: int) -> tu
 def _result(graph: Graph, place: int, value: Any) -> Result:
     if isinstance(value, MixtureArrays):
         return value
-    bounds = graph.values[place]
-    narrow = max(-bounds.low.min(), bounds.high.max()) <= np.iinfo(np.int16).max
-    result: Result = value.astype(np.int16 if narrow else np.int32)
+    result: Result = value.astype(np.int16 if graph.values[place].narrow else np.int32)
     return result
 
 

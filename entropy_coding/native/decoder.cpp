@@ -1,49 +1,14 @@
 #include "decoder.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <system_error>
-#include <thread>
+
+#include "parallel.hpp"
 
 namespace lic {
 namespace {
 
 // A thread takes some 20 us to start: not worth it for fewer symbols.
 constexpr std::size_t kSymbolsPerThread = 4096;
-
-// Calls f(0) .. f(count - 1), on up to that many threads; rethrows the exception of the first that
-// failed. Where no thread can be had, those that run do all the work.
-template <class F>
-void run(std::size_t count, std::size_t threads, F&& f) {
-    threads = std::min(threads, count);
-    if (threads <= 1) {
-        for (std::size_t i = 0; i < count; ++i) f(i);
-        return;
-    }
-    std::vector<std::exception_ptr> errors(count);
-    std::vector<std::thread> helpers;
-    helpers.reserve(threads - 1);
-    std::atomic<std::size_t> next{0};
-    const auto work = [&] {
-        for (std::size_t i = next++; i < count; i = next++) {
-            try {
-                f(i);
-            } catch (...) {
-                errors[i] = std::current_exception();
-            }
-        }
-    };
-    try {
-        while (helpers.size() < threads - 1) helpers.emplace_back(work);
-    } catch (const std::system_error&) {
-    }
-    work();
-    for (std::thread& helper : helpers) helper.join();
-    for (const auto& error : errors) {
-        if (error) std::rethrow_exception(error);
-    }
-}
 
 }  // namespace
 
@@ -173,7 +138,8 @@ Decoder::Decoder(const Tables& tables, const Kernels& kernels, const uint8_t* da
 }
 
 void Decoder::get_mixture(const MixtureArrays& arrays, int32_t* symbols) {
-    run(chunks_.size(), std::min(threads_, arrays.count / kSymbolsPerThread), [&](std::size_t chunk) {
+    const std::size_t threads = std::min(threads_, arrays.count / kSymbolsPerThread);
+    run_parallel(chunks_.size(), threads, [&](std::size_t chunk, std::size_t) {
         chunks_[chunk].get_mixture(tables_, kernels_, arrays,
                                    share(arrays.count, chunk, chunks_log_),
                                    share(arrays.count, chunk + 1, chunks_log_), symbols);
@@ -182,7 +148,8 @@ void Decoder::get_mixture(const MixtureArrays& arrays, int32_t* symbols) {
 
 void Decoder::get_factorized(const int32_t* channels, std::size_t count,
                              const FactorizedArrays& arrays, int32_t* symbols) {
-    run(chunks_.size(), std::min(threads_, count / kSymbolsPerThread), [&](std::size_t chunk) {
+    const std::size_t threads = std::min(threads_, count / kSymbolsPerThread);
+    run_parallel(chunks_.size(), threads, [&](std::size_t chunk, std::size_t) {
         const std::size_t begin = share(count, chunk, chunks_log_);
         const std::size_t end = share(count, chunk + 1, chunks_log_);
         chunks_[chunk].get_factorized(channels + begin, end - begin, arrays, symbols + begin);

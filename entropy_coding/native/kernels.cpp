@@ -1,7 +1,6 @@
 #include "kernels.hpp"
 
-#include <array>
-#include <cstring>
+#include "dispatch.hpp"
 
 namespace lic {
 
@@ -16,49 +15,21 @@ extern const Kernels kernels_neon;
 
 namespace {
 
-struct Available {
-    std::array<const Kernels*, 4> kernels{};
-    std::array<const char*, 4> names{};
-    std::size_t count = 0;
-
-    void add(const Kernels& one) {
-        kernels[count] = &one;
-        names[count++] = one.name;
-    }
-
-    Available() {
+const Available<Kernels>& available() {
+    static const Available<Kernels> all{
 #if defined(LIC_X86)
-        __builtin_cpu_init();
-        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-            add(kernels_avx512);
-        }
-        if (__builtin_cpu_supports("avx2")) add(kernels_avx2);
-        if (__builtin_cpu_supports("sse4.1")) add(kernels_sse41);
+        &kernels_avx512, &kernels_avx2, &kernels_sse41,
 #elif defined(LIC_ARM64)
-        add(kernels_neon);
+        &kernels_neon,
 #endif
-        add(kernels_scalar);
-    }
-};
-
-const Available& available() {
-    static const Available all;
+        &kernels_scalar};
     return all;
 }
 
 }  // namespace
 
-const Kernels* find_kernels(const char* name) {
-    for (std::size_t i = 0; i < available().count; ++i) {
-        if (std::strcmp(available().names[i], name) == 0) return available().kernels[i];
-    }
-    return nullptr;
-}
+const Kernels* find_kernels(const char* name) { return available().find(name); }
 
-const char* const* available_kernels(std::size_t* count) {
-    *count = available().count;
-    return available().names.data();
-}
+const char* const* available_kernels(std::size_t* count) { return available().names(count); }
 
 }  // namespace lic

@@ -1,11 +1,14 @@
 // Vectors of 32-bit integers, whose halves are at times two 16-bit ones: one type per instruction
 // set, with the few operations that the kernels need. The including file is compiled once per set.
 //
+// `multiply_shift<N>` is a product of 64 bits / 2^N, rounded half up, of which 32 bits are kept.
+//
 // Everything has internal linkage: an inline function that two translation units compile with
 // different instruction sets would be merged by the linker, and crash on an older machine.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 
 #if defined(LIC_ISA_AVX512) || defined(LIC_ISA_AVX2) || defined(LIC_ISA_SSE41)
 #include <immintrin.h>
@@ -40,6 +43,8 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm512_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm512_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm512_storeu_si512(p, v); }
+    static Vec load_halves(const int16_t* p) { return {_mm512_loadu_si512(p)}; }
+    void store_halves(int16_t* p) const { _mm512_storeu_si512(p, v); }
 };
 using Mask = __mmask16;
 inline Vec operator+(Vec a, Vec b) { return {_mm512_add_epi32(a.v, b.v)}; }
@@ -65,6 +70,23 @@ inline Vec sign16(Vec a) { return {_mm512_srai_epi16(a.v, 15)}; }
 inline Vec quarter16(Vec a) { return {_mm512_srai_epi16(a.v, 2)}; }
 inline Vec scale16(Vec a, Vec b) { return {_mm512_mulhrs_epi16(a.v, b.v)}; }
 inline Vec dot16(Vec a, Vec b) { return {_mm512_madd_epi16(a.v, b.v)}; }
+#if defined(__AVX512VNNI__)
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)}; }
+#else
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+#endif
+inline Vec unpack_low16(Vec a, Vec b) { return {_mm512_unpacklo_epi16(a.v, b.v)}; }
+inline Vec unpack_high16(Vec a, Vec b) { return {_mm512_unpackhi_epi16(a.v, b.v)}; }
+inline Vec pack16(Vec low, Vec high) { return {_mm512_packs_epi32(low.v, high.v)}; }
+template <int N> Vec multiply_shift(Vec a, Vec b) {
+    const __m512i half = _mm512_set1_epi64(int64_t{1} << (N - 1));
+    const __m512i even = _mm512_add_epi64(_mm512_mul_epi32(a.v, b.v), half);
+    const __m512i odd = _mm512_add_epi64(
+        _mm512_mul_epi32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32)), half);
+    const __m512i low = _mm512_srli_epi64(even, N);
+    const __m512i high = _mm512_slli_epi64(odd, 32 - N);
+    return {_mm512_mask_blend_epi32(0xAAAA, low, high)};
+}
 
 #elif defined(LIC_ISA_AVX2)
 
@@ -90,6 +112,12 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm256_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm256_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+    static Vec load_halves(const int16_t* p) {
+        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+    }
+    void store_halves(int16_t* p) const {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+    }
 };
 using Mask = __m256i;
 inline Vec operator+(Vec a, Vec b) { return {_mm256_add_epi32(a.v, b.v)}; }
@@ -114,6 +142,19 @@ inline Vec sign16(Vec a) { return {_mm256_srai_epi16(a.v, 15)}; }
 inline Vec quarter16(Vec a) { return {_mm256_srai_epi16(a.v, 2)}; }
 inline Vec scale16(Vec a, Vec b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
 inline Vec dot16(Vec a, Vec b) { return {_mm256_madd_epi16(a.v, b.v)}; }
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+inline Vec unpack_low16(Vec a, Vec b) { return {_mm256_unpacklo_epi16(a.v, b.v)}; }
+inline Vec unpack_high16(Vec a, Vec b) { return {_mm256_unpackhi_epi16(a.v, b.v)}; }
+inline Vec pack16(Vec low, Vec high) { return {_mm256_packs_epi32(low.v, high.v)}; }
+template <int N> Vec multiply_shift(Vec a, Vec b) {
+    const __m256i half = _mm256_set1_epi64x(int64_t{1} << (N - 1));
+    const __m256i even = _mm256_add_epi64(_mm256_mul_epi32(a.v, b.v), half);
+    const __m256i odd = _mm256_add_epi64(
+        _mm256_mul_epi32(_mm256_srli_epi64(a.v, 32), _mm256_srli_epi64(b.v, 32)), half);
+    const __m256i low = _mm256_srli_epi64(even, N);
+    const __m256i high = _mm256_slli_epi64(odd, 32 - N);
+    return {_mm256_blend_epi32(low, high, 0xAA)};
+}
 
 #elif defined(LIC_ISA_SSE41)
 
@@ -136,6 +177,12 @@ struct Vec {
     static Vec all(int32_t x) { return {_mm_set1_epi32(x)}; }
     static Vec all16(int16_t x) { return {_mm_set1_epi16(x)}; }
     void store(int32_t* p) const { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
+    static Vec load_halves(const int16_t* p) {
+        return {_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))};
+    }
+    void store_halves(int16_t* p) const {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v);
+    }
 };
 using Mask = __m128i;
 inline Vec operator+(Vec a, Vec b) { return {_mm_add_epi32(a.v, b.v)}; }
@@ -159,6 +206,19 @@ inline Vec sign16(Vec a) { return {_mm_srai_epi16(a.v, 15)}; }
 inline Vec quarter16(Vec a) { return {_mm_srai_epi16(a.v, 2)}; }
 inline Vec scale16(Vec a, Vec b) { return {_mm_mulhrs_epi16(a.v, b.v)}; }
 inline Vec dot16(Vec a, Vec b) { return {_mm_madd_epi16(a.v, b.v)}; }
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+inline Vec unpack_low16(Vec a, Vec b) { return {_mm_unpacklo_epi16(a.v, b.v)}; }
+inline Vec unpack_high16(Vec a, Vec b) { return {_mm_unpackhi_epi16(a.v, b.v)}; }
+inline Vec pack16(Vec low, Vec high) { return {_mm_packs_epi32(low.v, high.v)}; }
+template <int N> Vec multiply_shift(Vec a, Vec b) {
+    const __m128i half = _mm_set1_epi64x(int64_t{1} << (N - 1));
+    const __m128i even = _mm_add_epi64(_mm_mul_epi32(a.v, b.v), half);
+    const __m128i odd = _mm_add_epi64(
+        _mm_mul_epi32(_mm_srli_epi64(a.v, 32), _mm_srli_epi64(b.v, 32)), half);
+    const __m128i low = _mm_srli_epi64(even, N);
+    const __m128i high = _mm_slli_epi64(odd, 32 - N);
+    return {_mm_blend_epi16(low, high, 0xCC)};
+}
 
 #elif defined(LIC_ISA_NEON)
 
@@ -179,6 +239,8 @@ struct Vec {
     static Vec all(int32_t x) { return {vdupq_n_s32(x)}; }
     static Vec all16(int16_t x) { return {vreinterpretq_s32_s16(vdupq_n_s16(x))}; }
     void store(int32_t* p) const { vst1q_s32(p, v); }
+    static Vec load_halves(const int16_t* p) { return {vreinterpretq_s32_s16(vld1q_s16(p))}; }
+    void store_halves(int16_t* p) const { vst1q_s16(p, h()); }
     int16x8_t h() const { return vreinterpretq_s16_s32(v); }
 };
 using Mask = uint32x4_t;
@@ -205,6 +267,17 @@ inline Vec dot16(Vec a, Vec b) {
     const int32x4_t low = vmull_s16(vget_low_s16(a.h()), vget_low_s16(b.h()));
     return {vpaddq_s32(low, vmull_high_s16(a.h(), b.h()))};
 }
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+inline Vec unpack_low16(Vec a, Vec b) { return halves(vzip1q_s16(a.h(), b.h())); }
+inline Vec unpack_high16(Vec a, Vec b) { return halves(vzip2q_s16(a.h(), b.h())); }
+inline Vec pack16(Vec low, Vec high) {
+    return halves(vcombine_s16(vqmovn_s32(low.v), vqmovn_s32(high.v)));
+}
+template <int N> Vec multiply_shift(Vec a, Vec b) {
+    if constexpr (N == 31) return {vqrdmulhq_s32(a.v, b.v)};
+    const int32x2_t low = vrshrn_n_s64(vmull_s32(vget_low_s32(a.v), vget_low_s32(b.v)), N);
+    return {vcombine_s32(low, vrshrn_n_s64(vmull_high_s32(a.v, b.v), N))};
+}
 
 #else  // One number at a time, for every other machine; and what the others are compared with.
 
@@ -221,6 +294,12 @@ struct Vec {
     static Vec all(int32_t x) { return {x}; }
     static Vec all16(int16_t x) { return {static_cast<int32_t>(uint16_t(x) * 0x10001u)}; }
     void store(int32_t* p) const { *p = v; }
+    static Vec load_halves(const int16_t* p) {
+        Vec result;
+        std::memcpy(&result.v, p, sizeof(result.v));
+        return result;
+    }
+    void store_halves(int16_t* p) const { std::memcpy(p, &v, sizeof(v)); }
     uint32_t u() const { return static_cast<uint32_t>(v); }
     int32_t low() const { return static_cast<int16_t>(v & 0xFFFF); }
     int32_t high() const { return v >> 16; }
@@ -252,8 +331,26 @@ inline Vec scale16(Vec a, Vec b) {
     return halves((a.low() * b.low() + 0x4000) >> 15, (a.high() * b.high() + 0x4000) >> 15);
 }
 inline Vec dot16(Vec a, Vec b) { return {a.low() * b.low() + a.high() * b.high()}; }
+inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+inline Vec unpack_low16(Vec a, Vec b) { return halves(a.low(), b.low()); }
+inline Vec unpack_high16(Vec a, Vec b) { return halves(a.high(), b.high()); }
+inline int32_t saturated(int32_t x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
+inline Vec pack16(Vec low, Vec high) { return halves(saturated(low.v), saturated(high.v)); }
+template <int N> Vec multiply_shift(Vec a, Vec b) {
+    return {static_cast<int32_t>((int64_t{a.v} * b.v + (int64_t{1} << (N - 1))) >> N)};
+}
 
 #endif
+
+// In 128 bits, unpacking and packing take this many 32-bit integers of each operand.
+constexpr int kGroup = Vec::kWidth < 4 ? Vec::kWidth : 4;
+
+// A pair of 16-bit numbers everywhere.
+inline Vec all_pair(const int16_t* p) {
+    int32_t pair;
+    std::memcpy(&pair, p, sizeof(pair));
+    return Vec::all(pair);
+}
 
 #if !defined(LIC_ISA_AVX512) && !defined(LIC_ISA_AVX2)
 // Element i is a's element index[i].

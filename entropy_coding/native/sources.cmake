@@ -16,18 +16,24 @@ set(LIC_OPTIONS_neon "")
 set(LIC_OPTIONS_sse41 -msse4.1)
 set(LIC_OPTIONS_avx2 -mavx2)
 set(LIC_OPTIONS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
+set(LIC_OPTIONS_avx512vnni ${LIC_OPTIONS_avx512} -mavx512vnni)
+
+# Appends a folder's kernels_*.cpp of the instruction sets that follow to a list of sources.
+macro(lic_add_kernels sources folder)
+  foreach(isa ${ARGN})
+    set(source ${folder}/kernels_${isa}.cpp)
+    list(APPEND ${sources} ${source})
+    # Nothing here depends on traps or errno, and both would keep loops from being vectorized.
+    if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+      set_source_files_properties(
+        ${source} PROPERTIES COMPILE_OPTIONS
+                             "-O3;-fno-math-errno;-fno-trapping-math;-Wno-maybe-uninitialized;-Wno-uninitialized;${LIC_OPTIONS_${isa}}")
+    endif()
+  endforeach()
+endmacro()
 
 set(LIC_SOURCES)
 foreach(name decoder encoder kernels)
   list(APPEND LIC_SOURCES ${CMAKE_CURRENT_LIST_DIR}/${name}.cpp)
 endforeach()
-foreach(isa ${LIC_KERNELS})
-  set(source ${CMAKE_CURRENT_LIST_DIR}/kernels_${isa}.cpp)
-  list(APPEND LIC_SOURCES ${source})
-  # Nothing here depends on traps or errno, and both would keep loops from being vectorized.
-  if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    set_source_files_properties(
-      ${source} PROPERTIES COMPILE_OPTIONS
-                           "-O3;-fno-math-errno;-fno-trapping-math;-Wno-maybe-uninitialized;-Wno-uninitialized;${LIC_OPTIONS_${isa}}")
-  endif()
-endforeach()
+lic_add_kernels(LIC_SOURCES ${CMAKE_CURRENT_LIST_DIR} ${LIC_KERNELS})

@@ -1,0 +1,59 @@
+// The choice among kernels that are compiled once for every instruction set.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <initializer_list>
+
+namespace lic {
+
+// Whether this machine has the instruction set of that name.
+inline bool machine_has(const char* name) {
+    const auto is = [name](const char* other) { return std::strcmp(name, other) == 0; };
+#if defined(LIC_X86)
+    __builtin_cpu_init();
+    const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    if (is("avx512vnni")) return avx512 && __builtin_cpu_supports("avx512vnni");
+    if (is("avx512")) return avx512;
+    if (is("avx2")) return __builtin_cpu_supports("avx2");
+    if (is("sse41")) return __builtin_cpu_supports("sse4.1");
+#elif defined(LIC_ARM64)
+    if (is("neon")) return true;
+#endif
+    return is("scalar");
+}
+
+// Those of the kernels given, the fastest first, that this machine can run. `Kernels` has a `name`.
+template <class Kernels>
+class Available {
+public:
+    explicit Available(std::initializer_list<const Kernels*> all) {
+        for (const Kernels* one : all) {
+            if (!machine_has(one->name)) continue;
+            kernels_[count_] = one;
+            names_[count_++] = one->name;
+        }
+    }
+
+    // The kernels of an instruction set by name, or null.
+    const Kernels* find(const char* name) const {
+        for (std::size_t i = 0; i < count_; ++i) {
+            if (std::strcmp(names_[i], name) == 0) return kernels_[i];
+        }
+        return nullptr;
+    }
+
+    const char* const* names(std::size_t* count) const {
+        *count = count_;
+        return names_.data();
+    }
+
+private:
+    std::array<const Kernels*, 5> kernels_{};
+    std::array<const char*, 5> names_{};
+    std::size_t count_ = 0;
+};
+
+}  // namespace lic

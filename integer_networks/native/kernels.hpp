@@ -1,0 +1,95 @@
+// What is compiled once for every instruction set, and chosen when the program runs.
+//
+// Channels go through a kernel in tiles: two vectors of 32-bit accumulators, which become one of
+// 16-bit values. All arrays by channel are therefore stored in the order of a kernel's tiles, with
+// zeros to the end of the last one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lic::networks {
+
+constexpr std::size_t kBlock = 48;  // pixels that go through a row of layers together
+constexpr std::size_t kMaximumTaps = 50;  // of 7 x 7, in pairs
+
+// What makes a value of a channel's accumulator: it is multiplied by `multipliers` / 2^31, rounded,
+// limited to lows..highs, and `offsets` are added. By tiles.
+struct Rescaling {
+    const int32_t* multipliers;
+    const int32_t* lows;
+    const int32_t* highs;
+    const int32_t* offsets;
+};
+
+// Weights as pairs of 16-bit numbers, [tile][pair of inputs or taps][channel of the tile], and the
+// accumulators' first values, by tiles.
+struct Weights {
+    const int32_t* pairs;
+    const int32_t* bias;
+};
+
+// x clip(y + three, 0, 2 three), rescaled.
+struct Opening {
+    int32_t three;
+    int32_t multiplier;
+};
+
+// Where a mixture's numbers go: `plane` is the distance from one component to the next.
+struct MixtureTarget {
+    int32_t* centres;
+    int8_t* logits;
+    int16_t* means;
+    uint8_t* scales;
+    std::size_t plane;
+};
+
+struct Kernels {
+    const char* name;
+    std::size_t tile;  // channels
+
+    // The channel at a place of a tile whose results have 16 bits, or 32 if `wide`.
+    std::size_t (*channel)(std::size_t place, bool wide);
+
+    // Pixels of `inputs` channels to pixels of `outputs`.
+    void (*convolve)(const int16_t* source, std::size_t pixels, std::size_t inputs,
+                     std::size_t outputs, const Weights& weights, const Rescaling& rescaling,
+                     int16_t* target);
+    void (*convolve_wide)(const int16_t* source, std::size_t pixels, std::size_t inputs,
+                          std::size_t outputs, const Weights& weights, const Rescaling& rescaling,
+                          int32_t* target);
+
+    // Neighbouring pixels, of which the first sees `taps`, an even number, and each sees what lies
+    // one pixel farther than its predecessor.
+    void (*convolve_depthwise)(const int16_t* const* taps, std::size_t count, std::size_t pixels,
+                               std::size_t channels, const Weights& weights,
+                               const Rescaling& rescaling, int16_t* target);
+
+    // `count` numbers each; the target may be the source.
+    void (*hard_swish)(const int16_t* source, std::size_t count, Opening opening, int16_t* target);
+    void (*gate)(const int16_t* values, const int16_t* gates, std::size_t count, Opening opening,
+                 int16_t* target);
+    void (*add)(const int16_t* first, const int16_t* second, std::size_t count, int16_t* target);
+
+    // One pixel; multipliers in 1/2^20, by tiles.
+    void (*gain)(const int16_t* source, std::size_t channels, const int32_t* multipliers,
+                 int16_t* target);
+
+    // One pixel's raw outputs of `latents` latents, part by part.
+    void (*mixture)(const int16_t* source, std::size_t latents, std::size_t components,
+                    const MixtureTarget& target);
+    void (*mixture_wide)(const int32_t* source, std::size_t latents, std::size_t components,
+                         const MixtureTarget& target);
+
+    // For benchmarks: rounds of independent multiply-adds on sums that stay in registers. Returns a
+    // sum; `count` gets the number of multiply-adds.
+    int32_t (*multiply_adds)(std::size_t rounds, std::size_t* count);
+};
+
+// The kernels of an instruction set by name, or null if there are none or this machine lacks it.
+const Kernels* find_kernels(const char* name);
+
+// The names of those that this machine can run, the fastest first.
+const char* const* available_kernels(std::size_t* count);
+
+}  // namespace lic::networks
