@@ -15,6 +15,7 @@ import click
 
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.memory import is_out_of_memory
+from lic.cli.quantization import quantize
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
@@ -203,5 +204,6 @@ def _presets() -> dict[str, Any]:
 
 main.add_command(evaluate)
 main.add_command(compare)
+main.add_command(quantize)
 main.add_command(train)
 main.add_command(weights)

@@ -1,8 +1,8 @@
 """Pictures to files and back.
 
-`encode` and `decode` are the library's front door; importing this package does not import torch,
-which they load when called. `read_header` tells a picture's size from a file's first bytes, and
-`read_container` all that a file says, without decoding it.
+`encode` and `decode` are the library's front door. They import torch for annealing, and for weights
+that are networks of floats, alone. `read_header` tells a picture's size from a file's first bytes,
+and `read_container` all that a file says, without decoding it.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from lic.codec.container import Container, Header, read_container, read_header
 from lic.codec.errors import LicError
+from lic.codec.progress import Report, ignore
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lic.codec.annealing import Report
     from lic.codec.weights import Weights
 
-DEFAULT_WEIGHTS = "small-2"
+DEFAULT_WEIGHTS = "small-3"
 DEFAULT_QUALITY = 50.0
 MAX_PIXELS = 2**28
 
@@ -42,7 +42,8 @@ def encode(
     quality: float = DEFAULT_QUALITY,
     weights: str | Weights = DEFAULT_WEIGHTS,
     effort: int = 0,
-    report: Report = lambda done, total: None,
+    report: Report = ignore,
+    device: str = "cpu",
 ) -> bytes:
     """Compress a picture.
 
@@ -59,6 +60,8 @@ def encode(
         for the same picture, or a better one, at some seconds for ten of them; never a worse one.
     report
         Called with the numbers of iterations done and in all.
+    device
+        What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
 
     Raises
     ------
@@ -68,11 +71,14 @@ def encode(
     from lic.codec.coding import encode_picture
     from lic.codec.weights import resolve
 
-    return encode_picture(pixels, quality, resolve(weights), effort=effort, report=report)
+    return encode_picture(pixels, quality, resolve(weights, device), effort=effort, report=report)
 
 
 def decode(
-    data: bytes, weights: str | Weights | None = None, max_pixels: int = MAX_PIXELS
+    data: bytes,
+    weights: str | Weights | None = None,
+    max_pixels: int = MAX_PIXELS,
+    device: str = "cpu",
 ) -> NDArray[np.uint8]:
     """Decompress a file's bytes to pixels (height, width, 3), RGB, uint8.
 
@@ -85,6 +91,8 @@ def decode(
         same weights.
     max_pixels
         Refuse larger pictures before any memory is taken for them.
+    device
+        What runs the network, as in `lic.codec.executors.open_executor`; the pixels are the same.
 
     Raises
     ------
@@ -96,4 +104,4 @@ def decode(
     from lic.codec.weights import resolve
 
     container = read_container(data, max_pixels)
-    return decode_picture(container, resolve(weights or container.weights.id))
+    return decode_picture(container, resolve(weights or container.weights.id, device))

@@ -20,15 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lic.codec.container import Header
+from lic.codec.executors import Executor, Latents
+from lic.codec.latent_coding import CodedTile, encode_latents
 from lic.codec.pixels import Pixels
-from lic.codec.runtime import TorchRuntime
-from lic.codec.tiling import Region
+from lic.codec.progress import Report
+from lic.codec.tiling import Region, cut
+from lic.codec.weights import Weights
+from lic.entropy_coding import MEAN_UNIT
 from lic.models import CodecModel
-from lic.models.latent_coding import worth_coding
 from lic.models.mixture import Mixture
-
-Report = Callable[[int, int], None]
-"""Takes the numbers of iterations that are done, and of all."""
 
 _SEED = 0
 _CLIP = 1 - 1e-5
@@ -90,13 +91,10 @@ class Sight:
     pixels: Tensor
     """The picture there, (1, 3, H, W) in 0..1; it may end before ``seen`` does."""
 
-    def distortion(
-        self, model: CodecModel, tile: Tensor, quality: Tensor, rounded: bool = False
-    ) -> Tensor:
+    def distortion(self, model: CodecModel, tile: Tensor, quality: Tensor) -> Tensor:
         """Squared 8-bit errors, averaged over colours and summed over pixels, of a tile's latents.
 
-        ``tile`` (1, M, h, w) takes the place of the core. ``rounded``: with pixels in whole levels,
-        as files decode to.
+        ``tile`` (1, M, h, w) takes the place of the core.
         """
         latents = self.latents.clone()
         latents[(..., *self.core.slices)] = tile
@@ -104,8 +102,6 @@ class Sight:
         height, width = self.pixels.shape[2:]
         seen = x_hat[(..., *self.seen.scaled_up(model.latent_stride).slices)]
         part = 255 * seen[..., :height, :width].clamp(0, 1)
-        if rounded:
-            part = part.round()
         error: Tensor = (part - 255 * self.pixels).square().sum() / 3
         return error
 
@@ -141,13 +137,12 @@ def anneal(
 ) -> tuple[Tensor, Tensor]:
     """Latents y (1, M, 4h, 4w) and side information z (1, Z, h, w) of a tile, moved on.
 
-    ``model`` is not trained further; ``quality`` (1,) is in [0, 1]. ``report`` is called after
-    every iteration.
+    ``y`` is in quantization steps. ``model`` is not trained further; ``quality`` (1,) is in [0, 1].
+    ``report`` is called after every iteration.
     """
     generator = torch.Generator().manual_seed(_SEED)
     path = model.entropy
-    gain = path.latent_gain(quality)
-    scaled = (y * gain).requires_grad_()
+    scaled = y.clone().requires_grad_()
     side = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([{"params": [scaled]}, {"params": [side]}])
 
@@ -159,8 +154,8 @@ def anneal(
 
         def quantise(step: int, mixture: Mixture) -> Tensor:
             residual = path.gather(scaled, step) - mixture.centre
-            mask = worth_coding(mixture, mixture.scale_indices(), skip_below)
-            coded = torch.from_numpy(mask).view_as(residual)
+            worth = mixture.scale_indices().max(axis=1) >= skip_below
+            coded = torch.from_numpy(worth).view_as(residual)
             symbols = mixture.select(soft_round(residual, pace.temperature, draws)) * coded
             bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())
             return symbols + mixture.centre
@@ -176,44 +171,68 @@ def anneal(
         relaxed_cost(pace).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         report()
-    return (scaled / gain).detach(), side.detach()
+    return scaled.detach(), side.detach()
 
 
-@dataclass
-class CodedTile:
-    """A tile as the encoder has it; annealing replaces what it improves."""
+@dataclass(frozen=True)
+class _Picture:
+    """A picture that is being annealed, and what it decodes to so far."""
 
-    region: Region
-    """Its place in the padded picture, in pixels."""
-    analysed: Tensor
-    """Latents (1, M, h, w) by the analysis."""
-    stream: bytes
-    decoded: Tensor
-    """Latents that the stream decodes to."""
+    pixels: Pixels
+    """(height, width, 3)."""
+    executor: Executor
+    quality: int
+    plane: Latents
+    """Decoded latents (rows, columns, M) of all tiles."""
+
+    def error(self, region: Region) -> float:
+        """Squared 8-bit errors, averaged over colours and summed over pixels, in a region.
+
+        ``region`` is in latents.
+        """
+        outer = region.grown(self.executor.halo, *self.plane.shape[:2])
+        shown = self.executor.synthesise(self.plane[outer.slices][None], self.quality)[0]
+        shown = shown[region.within(outer).scaled_up(CodecModel.latent_stride).slices]
+        wanted = self.pixels[region.scaled_up(CodecModel.latent_stride).slices]
+        difference = shown[: wanted.shape[0], : wanted.shape[1]].astype(np.int32) - wanted
+        return float(np.square(difference).sum()) / 3
+
+    def latents(self, region: Region, gain: Tensor) -> Tensor:
+        """The decoded latents of a region as the float network has them, (1, M, h, w)."""
+        part = np.ascontiguousarray(self.plane[region.slices])[None]
+        steps = self.executor.targets(part, self.quality) * MEAN_UNIT
+        return torch.from_numpy(steps).permute(0, 3, 1, 2).float() / gain
 
 
 def improve(
-    runtime: TorchRuntime,
+    weights: Weights,
     pixels: Pixels,
     tiles: list[CodedTile],
-    quality: float,
-    skip_below: int,
+    header: Header,
     iterations: int,
     report: Report,
 ) -> None:
     """Anneal each of the tiles of a picture (height, width, 3), for so many iterations.
 
-    A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
-    real bits and the decoded 8-bit picture's real error; else the old one is kept.
+    The gradients are those of the float network of the weights. A tile's new stream is taken if it
+    lowers R + lambda D of the whole picture, by the stream's real bits and the decoded 8-bit
+    picture's real error; else the old one is kept. ``report`` takes numbers of iterations.
+
+    Raises
+    ------
+    WeightsError
+        If the float network is not installed.
     """
-    model, latent_stride = runtime.model, runtime.stride
-    regions = [tile.region.scaled_down(latent_stride) for tile in tiles]
+    model, executor = weights.float_network(), weights.executor
+    stride, halo = CodecModel.latent_stride, executor.halo
+    regions = [tile.region.scaled_down(stride) for tile in tiles]
     rows, columns = regions[-1].bottom, regions[-1].right
-    plane = torch.empty(1, runtime.latents, rows, columns)
+    plane = np.empty((rows, columns, executor.latents), executor.latent_type)
     for region, tile in zip(regions, tiles, strict=True):
-        plane[(..., *region.slices)] = tile.decoded
-    qualities = torch.tensor([quality], dtype=torch.float32)
-    trade_off = model.lambda_at(qualities)
+        plane[region.slices] = tile.decoded
+    picture = _Picture(pixels, executor, header.quality, plane)
+    quality = torch.tensor([header.level], dtype=torch.float32)
+    trade_off, gain = float(model.lambda_at(quality)), model.entropy.latent_gain(quality)
     total, done = iterations * len(tiles), 0
 
     def count() -> None:
@@ -222,27 +241,38 @@ def improve(
         report(done, total)
 
     for region, tile in zip(regions, tiles, strict=True):
-        seen = region.grown(runtime.halo, rows, columns)
-        outer = region.grown(2 * runtime.halo, rows, columns)
-        part = torch.from_numpy(
-            pixels[seen.scaled_up(latent_stride).slices].astype(np.float32) / 255
-        )
+        seen = region.grown(halo, rows, columns)
+        outer = region.grown(2 * halo, rows, columns)
+        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices].astype(np.float32) / 255)
         sight = Sight(
-            plane[(..., *outer.slices)].clone(),
+            picture.latents(outer, gain),
             region.within(outer),
             seen.within(outer),
             part.permute(2, 0, 1)[None],
         )
-        # Copies, since gradients cannot flow to what was made in inference mode.
-        y, z = tile.analysed.clone(), runtime.side_information(tile.analysed, quality).clone()
-        y, z = anneal(model, sight, y, z, qualities, skip_below, iterations, count)
-        stream, decoded = runtime.code(y, z, quality, skip_below)
-        with torch.inference_mode():
-            before, after = (
-                8 * len(data)
-                + float(trade_off * sight.distortion(model, it, qualities, rounded=True))
-                for data, it in ((tile.stream, tile.decoded), (stream, decoded))
-            )
+        y, z = _start(model, pixels, tile.region, quality)
+        y, z = anneal(model, sight, y * gain, z, quality, header.skip_below, iterations, count)
+        targets = (y / MEAN_UNIT).round().long().permute(0, 2, 3, 1).numpy()
+        side = z.round().int().permute(0, 2, 3, 1).numpy()
+        streams, decoded = encode_latents(
+            executor, targets, side, header.quality, header.skip_below
+        )
+        before = 8 * len(tile.stream) + trade_off * picture.error(seen)
+        plane[region.slices] = decoded[0]
+        after = 8 * len(streams[0]) + trade_off * picture.error(seen)
         if after < before:
-            tile.stream, tile.decoded = stream, decoded
-            plane[(..., *region.slices)] = decoded
+            tile.stream, tile.decoded = streams[0], decoded[0]
+        else:
+            plane[region.slices] = tile.decoded
+
+
+@torch.no_grad()
+def _start(
+    model: CodecModel, pixels: Pixels, region: Region, quality: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What a float network makes of a tile: latents in their own units, and side information."""
+    part, core = cut(pixels, region, model.halo * model.latent_stride)
+    x = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
+    y = model.analysis(x, quality)
+    y = y[(..., *core.scaled_down(model.latent_stride).slices)].contiguous()
+    return y, model.hyper_analysis(y, quality)

@@ -5,6 +5,8 @@ Each has the exit code that the command line gives it. A message is one sentence
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 
@@ -50,6 +52,12 @@ class WeightsError(LicError):
     exit_code = 7
 
 
+class MissingDeviceError(LicError):
+    """A device to run networks on cannot be used here."""
+
+    exit_code = 18
+
+
 class LimitError(LicError):
     """The picture is larger than the limit."""
 
@@ -71,3 +79,17 @@ class MissingPackageError(LicError):
     def of(cls, package: str, extra: str) -> MissingPackageError:
         """The error for a package that one of lic's extras would install."""
         return cls(f"this needs the package {package}: pip install 'lic[{extra}]'")
+
+
+@contextmanager
+def extra(package: str, name: str) -> Iterator[None]:
+    """Around imports of a package that the extra ``name`` installs.
+
+    Raises MissingPackageError, which says so, if it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != package:
+            raise
+        raise MissingPackageError.of(package, name) from error

@@ -17,7 +17,7 @@ from types import UnionType
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from lic.codec.container import DIGEST_BYTES
-from lic.codec.errors import WeightsError
+from lic.codec.errors import OutputError, WeightsError
 from lic.codec.output import write_file
 
 MANIFEST = "manifest.json"
@@ -190,6 +190,32 @@ def write_manifest(folder: Path, entries: Mapping[str, WeightsEntry]) -> None:
     """Write a folder's manifest, the newest entry last; raises OutputError."""
     values = {weights_id: asdict(entry) for weights_id, entry in entries.items()}
     write_file(folder / MANIFEST, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def new_entry(folder: Path, weights_id: str) -> tuple[Path, dict[str, WeightsEntry]]:
+    """Where a folder, which is made, will have the file of new weights; and its manifest so far.
+
+    Raises
+    ------
+    WeightsError
+        If the id is none, or is taken, here or by installed weights.
+    OutputError
+        If the folder cannot be made.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", weights_id):
+        raise WeightsError(
+            f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots, dashes and "
+            "underscores"
+        )
+    target = folder / f"{weights_id}.safetensors"
+    manifest = read_manifest(folder) if (folder / MANIFEST).exists() else {}
+    if weights_id in manifest or weights_id in installed() or target.exists():
+        raise WeightsError(f"the id {weights_id!r} is taken: ids are permanent")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    return target, manifest
 
 
 def installed() -> dict[str, InstalledWeights]:

@@ -76,10 +76,19 @@ def padded(size: int) -> int:
     return -(-size // TILE_UNIT) * TILE_UNIT
 
 
+def cut(pixels: Pixels, region: Region, margin: int) -> tuple[Pixels, Region]:
+    """A tile with its margin, cut from the padded picture, and the tile's place in it."""
+    height, width = pixels.shape[:2]
+    outer = region.grown(margin, padded(height), padded(width))
+    part = pixels[outer.slices]
+    below, right = outer.height - part.shape[0], outer.width - part.shape[1]
+    return np.pad(part, ((0, below), (0, right), (0, 0)), mode="edge"), region.within(outer)
+
+
 def pad_edges(pixels: Pixels) -> Pixels:
     """A picture whose last row and column are repeated up to whole units of 64 pixels."""
-    below, right = (padded(side) - side for side in pixels.shape[:2])
-    return np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
+    height, width = pixels.shape[:2]
+    return cut(pixels, Region(0, 0, padded(height), padded(width)), 0)[0]
 
 
 def tile_count(width: int, height: int, tile: int) -> int:

@@ -47,9 +47,6 @@ class Codec(Protocol):
     def decode(self, data: bytes) -> Pixels:
         """The picture of a file."""
 
-    def estimate(self, pixels: Pixels, setting: float) -> float:
-        """Bits by the likelihoods that training minimises; nan where there are none."""
-
 
 @dataclass(frozen=True)
 class LicCodec:
@@ -74,12 +71,6 @@ class LicCodec:
         from lic import codec
 
         return codec.decode(data)
-
-    def estimate(self, pixels: Pixels, setting: float) -> float:
-        """Bits by the likelihoods that training minimises."""
-        from lic.codec.weights import resolve
-
-        return resolve(self.name).runtime.estimated_bits(pixels, setting / 100)
 
 
 @dataclass(frozen=True)
@@ -112,10 +103,6 @@ class PillowCodec:
         self._load_plugin()
         with Image.open(io.BytesIO(data)) as image:
             return np.array(image.convert("RGB"))
-
-    def estimate(self, pixels: Pixels, setting: float) -> float:
-        """No estimate: nan."""
-        return float("nan")
 
     def _load_plugin(self) -> None:
         if self.kind == "JXL":

@@ -16,10 +16,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lic.codec.runtime import TorchRuntime
+from lic.codec.container import QUALITY_STEPS
+from lic.codec.executors.torch import FloatExecutor
+from lic.codec.latent_coding import decode_latents, encode_latents
+from lic.codec.pixels import Pixels
 from lic.codec.tiling import TILE_UNIT
 from lic.evaluation import torchvision_operators
 from lic.models import PRESETS, ModelOutput, create_preset
@@ -40,7 +44,7 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
         super().__init__()
         self.quality = quality
         self.codec = create_preset(self.preset)
-        self._runtime: list[TorchRuntime] = []  # in a list: not a part of this module's state
+        self._executor: list[FloatExecutor] = []  # in a list: not a part of this module's state
 
     @property
     def downsampling_factor(self) -> int:
@@ -54,21 +58,23 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
 
     def update(self, scale_table: Any = None, force: bool = False, **_: Any) -> bool:
         """Freeze the integer tables and the entropy path; True if they were not frozen before."""
-        if self._runtime and not force:
+        if self._executor and not force:
             return False
         twin = create_preset(self.preset)
         twin.load_state_dict({k: v.detach().cpu() for k, v in self.codec.state_dict().items()})
         twin.side.freeze()
-        self._runtime[:] = [TorchRuntime(twin)]
+        self._executor[:] = [FloatExecutor(twin)]
         return True
 
     @torch.no_grad()
     def compress(self, x: Tensor) -> dict[str, Any]:
         """Streams of pictures (B, 3, H, W), and the shape of their side information."""
         self.update()
-        (runtime,) = self._runtime
-        y = runtime.model.analysis(x.cpu(), torch.full((x.shape[0],), self.quality))
-        streams = [runtime.encode(latents[None], self.quality, 0) for latents in y]
+        (executor,) = self._executor
+        quality = self._steps()
+        y = executor.analyse(_bytes(x), quality)
+        side, targets = executor.side_information(y, quality), executor.targets(y, quality)
+        streams, _ = encode_latents(executor, targets, side, quality, 0)
         return {"strings": [streams], "shape": torch.Size(s // TILE_UNIT for s in x.shape[-2:])}
 
     @torch.no_grad()
@@ -77,11 +83,14 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """Pictures of streams, within 0..1."""
         self.update()
-        (runtime,) = self._runtime
-        size = (shape[0], shape[1])
-        y = torch.cat([runtime.decode(stream, size, self.quality, 0) for stream in strings[0]])
-        x_hat = runtime.model.synthesis(y, torch.full((y.shape[0],), self.quality))
-        return {"x_hat": x_hat.clamp(0, 1)}
+        (executor,) = self._executor
+        quality = self._steps()
+        y = decode_latents(executor, strings[0], (shape[0], shape[1]), quality, 0)
+        pixels = torch.from_numpy(executor.synthesise(y, quality))
+        return {"x_hat": pixels.permute(0, 3, 1, 2).float() / 255}
+
+    def _steps(self) -> int:
+        return round(self.quality * QUALITY_STEPS)
 
     @classmethod
     def from_state_dict(cls, state_dict: dict[str, Tensor]) -> LicCompressionModel:
@@ -90,6 +99,12 @@ class LicCompressionModel(CompressionModel):  # type: ignore[misc]
         bare = {name.removeprefix("codec."): tensor for name, tensor in state_dict.items()}
         model.codec.load_state_dict(bare)
         return model
+
+
+def _bytes(x: Tensor) -> Pixels:
+    """Pictures (B, 3, H, W) in 0..1 as arrays (B, H, W, 3) of uint8."""
+    levels = (x.cpu() * 255).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).numpy())
 
 
 def _register(preset: str) -> None:

@@ -100,7 +100,3 @@ class CompressaiCodec:
             x = model.decompress(strings, shape)["x_hat"]
         pixels = (x[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()
         return np.ascontiguousarray(pixels[:height, :width])
-
-    def estimate(self, pixels: Pixels, setting: float) -> float:
-        """No estimate: nan."""
-        return float("nan")

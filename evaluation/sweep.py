@@ -45,7 +45,6 @@ class Row:
     setting: float
     picture: str
     bpp: float
-    estimated_bpp: float
     psnr: float
     ms_ssim: float
     lpips: float
@@ -60,7 +59,7 @@ class Row:
         return self.codec, self.setting, self.picture
 
 
-_MEANS = ("bpp", "estimated_bpp", "psnr", "ms_ssim", "lpips", "encode_s", "decode_s")
+_MEANS = ("bpp", "psnr", "ms_ssim", "lpips", "encode_s", "decode_s")
 
 
 def _start_worker(codec: Codec, threads: int) -> None:
@@ -98,7 +97,6 @@ def _judge(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str,
         "psnr": psnr(pixels, decoded),
         "ms_ssim": ms_ssim(pixels, decoded),
         "lpips": lpips(pixels, decoded),
-        "estimated_bpp": codec.estimate(pixels, setting) / (pixels.shape[0] * pixels.shape[1]),
     }
 
 

@@ -24,6 +24,7 @@ LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
 _LOG_SCALE_STEP = (_LOG_SCALE_MAX - LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
+_CENTRE_LIMIT = 2**30
 # A latent is not coded if its symbol differs from zero with a probability of less than this. In
 # guided selective compression (MLICv2, arXiv 2504.19119) it is 0.3; but at steps that balance rate
 # and distortion, an error of a step costs as much as 9 bits, and a symbol so unlikely much less
@@ -105,32 +106,34 @@ class Mixture:
         return symbols if coded is None else symbols * coded
 
     def scale_indices(self) -> NDArray[np.uint8]:
-        """The coder's scale indices (K, M h w) of all components, of a batch of one."""
+        """The coder's scale indices of all components, (B, K, M h w)."""
         steps = (_flat(self.log_scales) - LOG_SCALE_MIN) / _LOG_SCALE_STEP
         indices: NDArray[np.uint8] = np.rint(steps).astype(np.uint8)
         return indices
 
-    def to_integers(self) -> tuple[NDArray[np.int64], MixtureParameters]:
-        """The coder's parameters of all latents of a batch of one, flattened in order (M, h, w).
+    def to_integers(self) -> tuple[NDArray[np.int32], tuple[MixtureParameters, ...]]:
+        """The coder's parameters of the latents of B pictures, each in order (M, h, w).
 
         Returns
         -------
-        The centres in units of MEAN_UNIT quantization steps, and the mixtures of the symbols.
-        Decoders depend on these integers: compute the mixture in float64 on the CPU.
+        The centres (B, M h w) in units of MEAN_UNIT quantization steps, and each picture's mixtures
+        of the symbols. Decoders depend on these integers: compute the mixture in float64 on the
+        CPU.
         """
-        centre = np.rint(_flat(self.centre) / MEAN_UNIT).astype(np.int64)
+        centres = np.clip(np.rint(_flat(self.centre) / MEAN_UNIT), -_CENTRE_LIMIT, _CENTRE_LIMIT)
         logits = _flat(self.logits)
-        logits = 127 + np.rint((logits - logits.max(axis=0)) / LOGIT_UNIT)
+        logits = 127 + np.rint((logits - logits.max(axis=1, keepdims=True)) / LOGIT_UNIT)
         means = np.clip(np.rint(_flat(self.offsets) / MEAN_UNIT), -32768, 32767)
-        parameters = MixtureParameters(
-            logits=np.clip(logits, -128, 127).astype(np.int8),
-            means=means.astype(np.int16),
-            scales=self.scale_indices(),
+        arrays = (
+            np.clip(logits, -128, 127).astype(np.int8),
+            means.astype(np.int16),
+            self.scale_indices(),
         )
-        return centre, parameters
+        mixtures = tuple(MixtureParameters(*parts) for parts in zip(*arrays, strict=True))
+        return centres.astype(np.int32), mixtures
 
 
 def _flat(values: Tensor) -> NDArray[np.float64]:
-    """Values (1, ..., M, h, w) of a batch of one as (..., M h w)."""
-    flat: NDArray[np.float64] = values[0].detach().double().flatten(-3).numpy()
+    """Values (B, ..., M, h, w) as (B, ..., M h w)."""
+    flat: NDArray[np.float64] = values.detach().double().flatten(-3).numpy()
     return flat

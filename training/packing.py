@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +11,13 @@ from typing import Any
 
 import torch
 
-from lic.codec.manifest import MANIFEST, WeightsEntry, installed, read_manifest, write_manifest
+from lic.codec.manifest import WeightsEntry, new_entry, write_manifest
 from lic.codec.output import write_file
 from lic.codec.weights import Weights, load_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.models.weights_file import network_bytes
 from lic.training.checkpoint import load_checkpoint
-from lic.training.errors import TrainingError
 
 # Local paths are left out of the manifest. So is the preset: the entry has the whole configuration,
 # which may come from other weights.
@@ -53,21 +51,11 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     Raises
     ------
     TrainingError
-        If the run has no readable checkpoint, or the id is taken, here or by installed weights.
+        If the run has no readable checkpoint.
+    WeightsError
+        If the id is taken, here or by installed weights.
     """
-    target = out / f"{weights_id}.safetensors"
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", weights_id):
-        raise TrainingError(
-            f"the id {weights_id!r} must be of 1 to 63 small letters, digits, dots, dashes and "
-            "underscores"
-        )
-    manifest = read_manifest(out) if (out / MANIFEST).exists() else {}
-    if weights_id in manifest or weights_id in installed() or target.exists():
-        raise TrainingError(f"the id {weights_id!r} is taken: ids are permanent")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
+    target, manifest = new_entry(out, weights_id)
     state = load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
     digest = _save(state, target)

@@ -1,0 +1,129 @@
+"""What runs a network for the codec: one protocol, and what implements it.
+
+========================  ==================================================================
+`Executor`                the protocol: NumPy arrays in and out, a batch at a time, no bytes
+`integers`                a network of integers, by any means of running its graphs
+`torch_graph`             runs such graphs in torch, on a GPU or a CPU
+`torch`                   a network of floats (the research family) in torch
+========================  ==================================================================
+
+`open_executor` chooses for a network of integers. The two modules that need torch are imported on
+demand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lic.codec.errors import extra
+from lic.codec.pixels import Pixels
+from lic.entropy_coding import FactorizedTables, MixtureParameters
+
+if TYPE_CHECKING:
+    from lic.codec.executors.integers import IntegerExecutor
+    from lic.integer_networks.codec_network import CodecNetwork
+
+Integers = NDArray[np.int32]
+Latents = NDArray[np.int16] | NDArray[np.float32]
+"""(B, h, w, M), in units of the network's own; nothing but its executor makes sense of them."""
+
+
+class StepParameters(NamedTuple):
+    """What is known of the n latents of a step before they are decoded, for B pictures."""
+
+    centres: Integers
+    """(B, n), in 1/64 of a quantization step."""
+    mixtures: tuple[MixtureParameters, ...]
+    """Of the B pictures' symbols."""
+    selected: NDArray[np.bool_] | None
+    """Which latents the network selects to be coded, (B, n); None stands for all of them."""
+
+
+Quantise = Callable[[int, StepParameters], Integers]
+"""(step, parameters) to the step's decoded latents (B, n), in 1/64 of a quantization step."""
+
+
+class Executor(Protocol):
+    """A network that is ready to code. Qualities are integers from 0 to 10000.
+
+    Sides H and W are multiples of 16 and hold latents of h = H / 16, w = W / 16; where side
+    information is made, h and w are multiples of 4.
+    """
+
+    @property
+    def latents(self) -> int:
+        """The number of channels M."""
+        ...
+
+    @property
+    def latent_type(self) -> type[np.generic]:
+        """The type of latents: int16 or float32."""
+        ...
+
+    @property
+    def halo(self) -> int:
+        """How many latents beyond a region of the picture influence its transforms."""
+        ...
+
+    def analyse(self, pixels: Pixels, quality: int) -> Latents:
+        """Latents of pictures (B, H, W, 3)."""
+        ...
+
+    def targets(self, latents: Latents, quality: int) -> NDArray[np.int64]:
+        """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
+        ...
+
+    def gather(self, targets: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+        """The latents of one step (B, n), in the order of `StepParameters`."""
+        ...
+
+    def side_information(self, latents: Latents, quality: int) -> Integers:
+        """Symbols (B, h/4, w/4, Z) of the side information of latents."""
+        ...
+
+    def side_tables(self, quality: int) -> FactorizedTables:
+        """The distributions of the Z channels of the side information."""
+        ...
+
+    def entropy_path(self, side: Integers, quality: int, quantise: Quantise) -> Latents:
+        """All steps, for symbols (B, h/4, w/4, Z) of the side information.
+
+        ``quantise`` turns the parameters of each step into its latents. The result is what the
+        synthesis takes.
+        """
+        ...
+
+    def synthesise(self, latents: Latents, quality: int) -> Pixels:
+        """Pictures (B, H, W, 3) of decoded latents."""
+        ...
+
+
+def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor:
+    """An executor of a network of integers; all give the same integers.
+
+    ``device`` is "cpu" for C++, "reference" for the definition in NumPy, "torch" for torch on the
+    CPU, and else the name of a device of torch's, such as "cuda".
+
+    Raises
+    ------
+    MissingPackageError
+        If torch is asked for and not installed.
+    MissingDeviceError
+        If torch cannot use the device.
+    """
+    from lic.codec.executors.integers import IntegerExecutor, NumpyGraph
+
+    if device == "cpu":
+        from lic.integer_networks.native import NativeGraph
+
+        return IntegerExecutor(network, NativeGraph)
+    if device == "reference":
+        return IntegerExecutor(network, NumpyGraph)
+    with extra("torch", "torch"):
+        from lic.codec.executors.torch_graph import graphs_on
+
+    return IntegerExecutor(network, graphs_on("cpu" if device == "torch" else device))

@@ -1,0 +1,129 @@
+"""Latents to symbols to streams, and back: an executor's entropy path around the entropy coder.
+
+Encoder and decoder run the very same steps and differ only in where a step's symbols come from. All
+of it is arithmetic of integers in 1/64 of a quantization step, so a stream means the same wherever
+the executor computes the same parameters. The check value in each stream covers the decoded latents
+of every step: a stream that was made with other parameters is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lic.codec.executors import Executor, Integers, Latents, StepParameters
+from lic.codec.tiling import Region
+from lic.entropy_coding import Decoder, Encoder
+from lic.integer_networks.codec_network import LATENT_LIMIT
+
+_STEP = 64
+_SYMBOL_LIMIT = 2**31 - 1
+
+
+@dataclass
+class CodedTile:
+    """A tile as the encoder has it; annealing replaces what it improves."""
+
+    region: Region
+    """Its place in the padded picture, in pixels."""
+    stream: bytes
+    decoded: Latents | None
+    """Latents (h, w, M) that the stream decodes to; None where nobody needs them."""
+
+
+def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray[np.bool_]:
+    """Which latents of a step (n,) are coded; the others decode to their centres.
+
+    A latent is coded if one of its scale indices is at least ``skip_below``, and if the network,
+    where it selects latents, selects it.
+    """
+    coded: NDArray[np.bool_] = parameters.mixtures[picture].scales.max(axis=0) >= skip_below
+    return coded if parameters.selected is None else coded & parameters.selected[picture]
+
+
+def _decoded(centres: Integers, coded: NDArray[np.bool_], symbols: Integers) -> Integers:
+    """The latents of a step (n,) in 1/64 step."""
+    values = centres.astype(np.int64)
+    values[coded] += _STEP * symbols.astype(np.int64)
+    return np.clip(values, -LATENT_LIMIT, LATENT_LIMIT).astype(np.int32)
+
+
+def _channels(side: Integers) -> Integers:
+    """The channel of each symbol of side information (h, w, Z) in the order of the stream."""
+    channels = np.arange(side.shape[2], dtype=np.int32)
+    return np.tile(channels, side.shape[0] * side.shape[1])
+
+
+def encode_latents(
+    executor: Executor,
+    targets: NDArray[np.int64],
+    side: Integers,
+    quality: int,
+    skip_below: int,
+) -> tuple[list[bytes], Latents]:
+    """The streams of B pictures' latents, and the latents that `decode_latents` will give.
+
+    ``targets`` (B, h, w, M) are in 1/64 step; ``side`` (B, h/4, w/4, Z) are symbols. Latents whose
+    scale indices are all less than ``skip_below``, or which the network does not select, are not
+    coded and decode to their centres.
+    """
+    encoders = [Encoder() for _ in side]
+    tables = executor.side_tables(quality)
+    for symbols, encoder in zip(side, encoders, strict=True):
+        encoder.put_factorized(symbols.ravel(), _channels(symbols), tables)
+
+    def quantise(step: int, parameters: StepParameters) -> Integers:
+        wanted = executor.gather(targets, step)
+        values = np.empty_like(parameters.centres)
+        for picture, encoder in enumerate(encoders):
+            coded = _coded(parameters, picture, skip_below)
+            centres = parameters.centres[picture]
+            residual = wanted[picture][coded] - centres[coded]
+            symbols = np.clip(
+                (residual + _STEP // 2) // _STEP, -_SYMBOL_LIMIT, _SYMBOL_LIMIT
+            ).astype(np.int32)
+            encoder.put_mixture(symbols, parameters.mixtures[picture].select(coded))
+            values[picture] = _decoded(centres, coded, symbols)
+            encoder.check(values[picture])
+        return values
+
+    decoded = executor.entropy_path(side, quality, quantise)
+    return [encoder.finish() for encoder in encoders], decoded
+
+
+def decode_latents(
+    executor: Executor,
+    streams: Sequence[bytes],
+    shape: tuple[int, int],
+    quality: int,
+    skip_below: int,
+) -> Latents:
+    """Latents (B, 4h, 4w, M), ready for the synthesis, of streams whose z are of shape (h, w).
+
+    Raises
+    ------
+    CorruptStreamError
+        If a stream is damaged, or was made with other parameters than this executor computes.
+    """
+    decoders = [Decoder(stream) for stream in streams]
+    tables = executor.side_tables(quality)
+    side = np.empty((len(decoders), *shape, tables.channels), np.int32)
+    for symbols, decoder in zip(side, decoders, strict=True):
+        symbols[:] = decoder.get_factorized(_channels(symbols), tables).reshape(symbols.shape)
+
+    def quantise(step: int, parameters: StepParameters) -> Integers:
+        values = np.empty_like(parameters.centres)
+        for picture, decoder in enumerate(decoders):
+            coded = _coded(parameters, picture, skip_below)
+            symbols = decoder.get_mixture(parameters.mixtures[picture].select(coded))
+            values[picture] = _decoded(parameters.centres[picture], coded, symbols)
+            decoder.check(values[picture])
+        return values
+
+    latents = executor.entropy_path(side, quality, quantise)
+    for decoder in decoders:
+        decoder.finish()
+    return latents
