@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic.codec.manifest import weights_file
+from lic.codec.manifest import float_weights_file
 from lic.models.weights_file import load_network
 from lic.training.data import split, validation_crops
 from lic.training.graphics import KINDS
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, help="folder; those held out from training are used")
     parser.add_argument("--weights", default="small-2")
     arguments = parser.parse_args()
-    model = load_network(weights_file(arguments.weights))[1].eval()
+    model = load_network(float_weights_file(arguments.weights))[1].eval()
     random = np.random.default_rng(0)
     crops: dict[str, list[Tensor]] = {
         "photographs": validation_crops(split([arguments.pictures], None)[1], SIDE)

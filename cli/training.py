@@ -9,7 +9,7 @@ import click
 
 from lic.cli.weights import weights_folder
 from lic.codec.errors import MissingPackageError
-from lic.codec.manifest import weights_file
+from lic.codec.manifest import float_weights_file
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
@@ -75,7 +75,7 @@ def train(
         "steps": steps,
         "processes": processes,
         "val": None if val is None else str(val.resolve()),
-        "init": None if init is None else str(weights_file(init).resolve()),
+        "init": None if init is None else str(float_weights_file(init).resolve()),
     }
     given = {key: value for key, value in options.items() if value is not None}
     settings = gather_settings(out, config, given, assignments, resume, snapshot)

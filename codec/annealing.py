@@ -227,7 +227,7 @@ def improve(
     stride, halo = CodecModel.latent_stride, executor.halo
     regions = [tile.region.scaled_down(stride) for tile in tiles]
     rows, columns = regions[-1].bottom, regions[-1].right
-    plane = np.empty((rows, columns, executor.latents), executor.latent_type)
+    plane: Latents = np.empty((rows, columns, executor.latents), executor.latent_type)
     for region, tile in zip(regions, tiles, strict=True):
         plane[region.slices] = tile.decoded
     picture = _Picture(pixels, executor, header.quality, plane)

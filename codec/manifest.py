@@ -236,9 +236,13 @@ def find(weights_id: str) -> InstalledWeights:
     return weights[weights_id]
 
 
-def weights_file(source: str) -> Path:
-    """The file of an installed id, or a path to a .safetensors file as it is.
+def float_weights_file(source: str) -> Path:
+    """The file of the float weights of an id, or a path to a .safetensors file as it is.
 
-    Raises WeightsError for an id that is not installed.
+    Of integer weights, it is the file of the float weights that they were made of. Raises
+    WeightsError for an id that is not installed.
     """
-    return Path(source) if source.endswith(".safetensors") else find(source).file
+    if source.endswith(".safetensors"):
+        return Path(source)
+    found = find(source)
+    return found.file if found.entry.source is None else find(found.entry.source).file

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ from .fixed_point import (
 )
 from .graph import Graph
 from .layers import Mixture
+
+_Integer = TypeVar("_Integer", np.int32, np.int64)
 
 STEPS = 4
 LATENT_STRIDE = 16
@@ -172,7 +175,7 @@ def place(group: int, step: int) -> tuple[int, int]:
     return ((0, 0), (1, 1), (0, 1), (1, 0))[group ^ step]
 
 
-def gather(latents: NDArray[np.int32], step: int) -> NDArray[np.int32]:
+def gather(latents: NDArray[_Integer], step: int) -> NDArray[_Integer]:
     """The latents of one step: (B, h, w, M) to (B, h/2, w/2, M)."""
     parts = np.split(latents, STEPS, axis=3)
     cells = [p[:, r::2, c::2] for p, (r, c) in zip(parts, _places(step), strict=True)]

@@ -106,17 +106,25 @@ class Multiplier:
 
 
 def _check_accumulators(
-    weights: NDArray[np.int64], bias: NDArray[np.int32], low: Any, high: Any
+    weights: NDArray[np.integer[Any]], bias: NDArray[np.int32], source: Value, pattern: str
 ) -> None:
-    """Prove that sums of weights (N, C) times inputs in low..high (N, 1 or C), plus bias, fit.
+    """Prove that sums of weights times the source's channels, plus bias, fit.
 
-    Each term's least and most contain zero, so that partial sums in any order fit as well.
+    ``pattern`` is einsum's. Bounds contain zero, and so do those of each term: partial sums in any
+    order fit as well.
     """
-    ends = weights * low, weights * high
-    least = np.minimum(np.minimum(*ends), 0).sum(axis=0) + np.minimum(bias, 0)
-    most = np.maximum(np.maximum(*ends), 0).sum(axis=0) + np.maximum(bias, 0)
-    if max(-least.min(), most.max()) > ACCUMULATOR_LIMIT:
-        raise GraphError("an accumulator could overflow 32 bits")
+    magnitudes = np.abs(weights, dtype=np.int64)
+    if (source.high == -source.low).all():  # most layers' inputs: half the work
+        most = np.einsum(pattern, magnitudes, source.high)
+    else:
+        positive = np.maximum(weights, 0, dtype=np.int64)
+        negative = magnitudes - positive
+        most = np.maximum(
+            np.einsum(pattern, positive, source.high) - np.einsum(pattern, negative, source.low),
+            np.einsum(pattern, negative, source.high) - np.einsum(pattern, positive, source.low),
+        )
+    most = most + np.abs(bias, dtype=np.int64)
+    _require(bool(most.max() <= ACCUMULATOR_LIMIT), "an accumulator could overflow 32 bits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +173,7 @@ class Convolution:
         _check_array("bias", self.bias, (outputs,), np.int32)
         self.multiplier.check(outputs)
         _check_limits(self.low, self.high)
-        weights = self.weights.astype(np.int64).T
-        _check_accumulators(weights, self.bias, source.low[:, None], source.high[:, None])
+        _check_accumulators(self.weights, self.bias, source, "ij,j->i")
         return _uniform(self.low, self.high, outputs, source.resolution)
 
 
@@ -201,8 +208,7 @@ class Depthwise:
         _check_array("bias", self.bias, shape[2:], np.int32)
         self.multiplier.check(source.channels)
         _check_limits(self.low, self.high)
-        weights = self.weights.astype(np.int64).reshape(-1, source.channels)
-        _check_accumulators(weights, self.bias, source.low, source.high)
+        _check_accumulators(self.weights, self.bias, source, "ijk,k->k")
         result = _uniform(self.low, self.high, source.channels, source.resolution)
         return result.require_activations()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
+from functools import cache
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
@@ -71,12 +72,14 @@ def from_data(description: Any, arrays: Mapping[str, NDArray[Any]]) -> CodecNetw
     left = dict(arrays)
     if not isinstance(description, dict) or not description.keys() <= {*_PARTS, *_STEPS}:
         raise GraphError("the parts of the network are wrong")
-    graphs = {name: _graph(value, name, left) for name, value in description.items()}
+    graphs: dict[str, Any] = {
+        name: _graph(value, name, left) for name, value in description.items()
+    }
     missing = {*_PARTS, *_STEPS} - graphs.keys() - {"corrector"}
     missing |= {name for name in _TABLES if name not in left}
     if missing:
         raise GraphError(f"parts of the network are missing: {', '.join(sorted(missing))}")
-    tables = {name: left.pop(name) for name in _TABLES}
+    tables: dict[str, Any] = {name: left.pop(name) for name in _TABLES}
     if left:
         raise GraphError(f"arrays belong to no layer: {', '.join(sorted(left)[:3])}")
     steps = tuple(graphs.pop(name) for name in _STEPS)
@@ -108,7 +111,7 @@ def _layer(description: Any, place: str, arrays: Arrays) -> Any:
 def _made(kind: type, values: dict[str, Any], place: str, arrays: Arrays) -> Any:
     """A dataclass, by the types of its fields; takes what it uses out of ``values`` and arrays."""
     made = {}
-    for name, hint in get_type_hints(kind).items():
+    for name, hint in _hints(kind).items():
         if hint is kinds.Multiplier:
             made[name] = _made(kinds.Multiplier, {}, f"{place}.{name}", arrays)
         elif hint is int or hint is str:
@@ -122,6 +125,11 @@ def _made(kind: type, values: dict[str, Any], place: str, arrays: Arrays) -> Any
             if made[name] is None and NoneType not in get_args(hint):
                 raise GraphError(f"the layer {place} has no {name}")
     return kind(**made)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _integers(value: Any, place: str) -> tuple[int, ...]:

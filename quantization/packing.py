@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,7 +28,7 @@ def quantize(
     folders: Sequence[Path],
     weights_id: str,
     out: Path,
-    notes: dict[str, str],
+    notes: Mapping[str, Any],
     count: int,
 ) -> tuple[Path, list[Difference]]:
     """Lower the installed float weights ``source`` to integers, and write ``out``/ID.safetensors.

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
 from lic.codec.weights import Weights, load_weights
-from lic.models import PRESETS, create_preset, full_config
-from lic.models.weights_file import network_bytes
 
 DATA = Path(__file__).parent / "data"
+TINY = DATA / "tiny.safetensors"
+"""Integer weights of the preset tiny; `tests/data/README.md` tells how they were made."""
+WITH_TORCH = ("models", "training", "quantization", "evaluation/test_compressai_bridge.py")
+"""What needs torch as a whole; other tests that need it are skipped one by one."""
+
+collect_ignore = [] if importlib.util.find_spec("torch") else list(WITH_TORCH)
 
 
 @pytest.fixture(scope="session")
@@ -26,30 +31,48 @@ def budgie() -> NDArray[np.uint8]:
     return read_picture(DATA / "budgie.png")
 
 
-@pytest.fixture(scope="session", params=["tiny", "mlicv2-tiny"])
-def tiny_path(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    budgie: NDArray[np.uint8],
-) -> str:
-    """A weights file of each family's smallest preset: a linear codec, disturbed a little."""
-    torch.manual_seed(0)
-    model = create_preset(request.param)
-    model.initialise(torch.from_numpy(budgie).permute(2, 0, 1)[None])
-    # Residual branches start at zero: wake them, or nothing would mix neighbouring pixels.
-    for parameter in model.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.003)
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    state = model.state_dict()
-    path.write_bytes(network_bytes(PRESETS[request.param].model, full_config(model), state))
-    return str(path)
+MakeFloatFile = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tiny_path: str) -> Weights:
-    """The weights of `tiny_path`, loaded."""
-    return load_weights(Path(tiny_path), "tiny")
+def float_file(
+    tmp_path_factory: pytest.TempPathFactory, budgie: NDArray[np.uint8]
+) -> MakeFloatFile:
+    """A function that makes a weights file of a preset: a linear codec, disturbed a little."""
+    torch = pytest.importorskip("torch")
+    from lic.models import PRESETS, create_preset, full_config
+    from lic.models.weights_file import network_bytes
+
+    @cache
+    def make(preset: str) -> Path:
+        torch.manual_seed(0)
+        model = create_preset(preset)
+        model.initialise(torch.from_numpy(budgie).permute(2, 0, 1)[None])
+        # Residual branches start at zero: wake them, or nothing would mix neighbouring pixels.
+        for parameter in model.parameters():
+            if not parameter.any():
+                torch.nn.init.normal_(parameter, std=0.003)
+        path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+        state = model.state_dict()
+        path.write_bytes(network_bytes(PRESETS[preset].model, full_config(model), state))
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session", params=["tiny", "mlicv2-tiny"])
+def tiny_path(request: pytest.FixtureRequest, float_file: MakeFloatFile) -> str:
+    """A weights file of each family's smallest preset."""
+    return str(float_file(request.param))
+
+
+@pytest.fixture(scope="session", params=["integers", "tiny", "mlicv2-tiny"])
+def tiny_weights(request: pytest.FixtureRequest) -> Weights:
+    """Weights of integers, and of each family's smallest preset."""
+    if request.param == "integers":
+        return load_weights(TINY, "tiny")
+    make: MakeFloatFile = request.getfixturevalue("float_file")
+    return load_weights(make(request.param), "tiny")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from lic.codec.errors import WeightsError
-from lic.codec.manifest import weights_file
+from lic.codec.manifest import float_weights_file
 from lic.codec.output import write_file
 from lic.models import (
     PRESETS,
@@ -179,7 +179,7 @@ def _network(
         preset = PRESETS[config.preset]
         return preset.model, _create(preset.model, config.network(preset.model, preset.config))
     try:
-        name, source = load_network(weights_file(config.init))
+        name, source = load_network(float_weights_file(config.init))
     except WeightsFileError as error:
         raise WeightsError(f"weights {config.init!r} cannot be loaded: {error}") from error
     base = full_config(source)

@@ -14,7 +14,7 @@ demand.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from lic.integer_networks.codec_network import CodecNetwork
 
 Integers = NDArray[np.int32]
-Latents = NDArray[np.int16] | NDArray[np.float32]
-"""(B, h, w, M), in units of the network's own; nothing but its executor makes sense of them."""
+Latents = NDArray[Any]
+"""(B, h, w, M), int16 or float32, in units of the network's own: only its executor knows them."""
 
 
 class StepParameters(NamedTuple):

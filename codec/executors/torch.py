@@ -10,6 +10,7 @@ value lies within about 1e-13 of a rounding boundary; the stream's check value c
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,10 @@ class FloatExecutor:
         """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
         gain = self._path.latent_gain(_level(quality, torch.float64))
         scaled = _last(_first(latents).double() * gain) / MEAN_UNIT
-        return np.rint(scaled.clip(-_TARGET_LIMIT, _TARGET_LIMIT)).astype(np.int64)
+        targets: NDArray[np.int64] = np.rint(scaled.clip(-_TARGET_LIMIT, _TARGET_LIMIT)).astype(
+            np.int64
+        )
+        return targets
 
     def gather(self, targets: NDArray[np.int64], step: int) -> NDArray[np.int64]:
         """The latents of one step (B, n), in order (channel, row, column)."""
@@ -101,12 +105,12 @@ def _level(quality: int, dtype: torch.dtype) -> Tensor:
     return torch.tensor([quality / QUALITY_STEPS], dtype=dtype)
 
 
-def _first(array: NDArray[np.generic]) -> Tensor:
+def _first(array: NDArray[Any]) -> Tensor:
     """(B, h, w, C) to a tensor (B, C, h, w)."""
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, 3, 1)))
 
 
-def _last(tensor: Tensor) -> NDArray[np.generic]:
+def _last(tensor: Tensor) -> NDArray[Any]:
     """(B, C, h, w) to an array (B, h, w, C)."""
     return np.ascontiguousarray(tensor.permute(0, 2, 3, 1).numpy())
 

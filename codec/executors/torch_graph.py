@@ -133,7 +133,8 @@ def _(layer: kinds.HardSwish, sources: list[Tensor], tensors: dict[str, Tensor])
 
 @_compute.register
 def _(layer: kinds.Gate, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    return _gated(*sources[0].chunk(2, dim=3), layer)
+    value, gate = sources[0].chunk(2, dim=3)
+    return _gated(value, gate, layer)
 
 
 @_compute.register
@@ -175,7 +176,7 @@ def _(layer: kinds.Subsample, sources: list[Tensor], tensors: dict[str, Tensor])
 
 @_compute.register
 def _(layer: kinds.Mixture, sources: list[Tensor], tensors: dict[str, Tensor]) -> MixtureArrays:
-    parts = [source.unflatten(3, (layer.parts, -1)) for source in sources]
+    parts = [source.reshape(*source.shape[:3], layer.parts, -1) for source in sources]
     raw = torch.cat(parts, dim=4).movedim(3, 1)  # (B, parts, h, w, M)
     count = layer.components
     first = torch.zeros_like(raw[:, :1])

@@ -209,13 +209,13 @@ def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
 def test_a_folder_of_weights_can_be_given_to_every_command(
     tmp_path: Path,
     picture: Path,
-    tiny_path: str,
+    float_file: Callable[[str], Path],
     make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIC_WEIGHTS", "")  # the commands change it: to be undone afterwards
     folder = tmp_path / "weights"
-    make_weights_folder(folder, "mine-1", Path(tiny_path))
+    make_weights_folder(folder, "mine-1", float_file("tiny"))
     file, out = tmp_path / "out.bin", tmp_path / "out.png"
     given = ("--weights-folder", folder)
     assert lic("encode", picture, file, *given).exit_code == 0

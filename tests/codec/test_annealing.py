@@ -1,21 +1,38 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from lic import codec
-from lic.codec.annealing import schedule, soft_round
 from lic.codec.coding import encode_picture
+from lic.codec.manifest import WeightsEntry
 from lic.codec.weights import Weights
+
+torch = pytest.importorskip("torch")
+from lic.codec.annealing import schedule, soft_round  # noqa: E402  # needs torch
 
 Pixels = NDArray[np.uint8]
 
 
+@pytest.fixture(autouse=True)
+def float_source(
+    float_file: Callable[[str], Path],
+    make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The float weights that the integers were made of are installed."""
+    make_weights_folder(tmp_path, "tiny-float", float_file("tiny"))
+    monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
+
+
 def cost(data: bytes, pixels: Pixels, quality: float, weights: Weights) -> float:
     """R + lambda D of a file, in bits."""
-    trade_off = weights.runtime.model.lambda_at(torch.tensor([quality / 100]))
+    trade_off = weights.float_network().lambda_at(torch.tensor([quality / 100]))
     error = np.square(codec.decode(data, weights).astype(float) - pixels).mean()
     return 8 * len(data) + float(trade_off) * error * pixels.shape[0] * pixels.shape[1]
 

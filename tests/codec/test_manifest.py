@@ -18,13 +18,15 @@ from lic.codec.manifest import (
     KodakPoints,
     WeightsEntry,
     find,
+    float_weights_file,
     installed,
     read_manifest,
     use_folder,
-    weights_file,
     weights_folders,
     write_manifest,
 )
+
+TINY = Path(__file__).parents[1] / "data" / "tiny.safetensors"
 
 POINTS = KodakPoints((0.0, 50.0), (0.1, 0.5), (27.0, 33.0), (0.9, 0.97), -3.5)
 ENTRY = WeightsEntry(
@@ -137,18 +139,18 @@ def test_a_manifest_that_is_none_is_a_named_error(text: str | None, tmp_path: Pa
 
 def test_a_folder_in_use_comes_before_the_others(
     tmp_path: Path,
-    tiny_path: str,
     make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIC_WEIGHTS", "")
     for name in ("one", "two"):
-        make_weights_folder(tmp_path / name, "mine-1", Path(tiny_path))
+        make_weights_folder(tmp_path / name, "mine-1", TINY)
         assert use_folder(tmp_path / name) == "mine-1"
     assert find("mine-1").folder == tmp_path / "two"
     assert find(codec.DEFAULT_WEIGHTS).folder == weights_folders()[-1]
-    assert weights_file("mine-1") == tmp_path / "two" / "mine-1.safetensors"
-    assert weights_file("elsewhere/x.safetensors") == Path("elsewhere/x.safetensors")
+    assert float_weights_file("mine-1") == tmp_path / "two" / "mine-1.safetensors"
+    assert float_weights_file("small-3") == float_weights_file("small-2")
+    assert float_weights_file("elsewhere/x.safetensors") == Path("elsewhere/x.safetensors")
 
 
 def test_a_folder_without_weights_cannot_be_used(tmp_path: Path) -> None:

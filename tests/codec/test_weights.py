@@ -13,42 +13,66 @@ from numpy.typing import NDArray
 from lic import codec
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import WeightsEntry, installed, use_folder, write_manifest
-from lic.codec.weights import load_weights, resolve
-from lic.evaluation.metrics import psnr
-from lic.models import PRESETS, create_preset, full_config
-from lic.models.weights_file import network_bytes
+from lic.codec.weights import codec_bytes, load_weights, read_codec, resolve
 
 DATA = Path(__file__).parents[1] / "data"
+TINY = DATA / "tiny.safetensors"
+OTHER = Path(__file__).parents[2] / "weights" / f"{codec.DEFAULT_WEIGHTS}.safetensors"
 MakeFolder = Callable[[Path, str, Path], WeightsEntry]
 
 
-@pytest.fixture
-def other_path(tmp_path: Path) -> Path:
-    """A weights file of another network than `tiny_path`'s."""
-    path = tmp_path / "other.safetensors"
-    model = create_preset("tiny")
-    path.write_bytes(network_bytes(PRESETS["tiny"].model, full_config(model), model.state_dict()))
-    return path
-
-
-def test_a_golden_file_decodes_to_the_same_symbols_here(budgie: NDArray[np.uint8]) -> None:
-    """Its check value is over the symbols: decoding without an error means that they agree."""
+def test_a_golden_file_decodes_to_the_same_pixels_and_is_encoded_to_the_same_bytes(
+    budgie: NDArray[np.uint8],
+) -> None:
     golden = json.loads((DATA / "golden.json").read_text())
-    assert {facts["weights"] for facts in golden.values()} == set(installed())
+    coding = {name for name, found in installed().items() if found.entry.kind == "integer"}
+    assert {facts["weights"] for facts in golden.values()} == coding
     for name, facts in golden.items():
         data = (DATA / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == facts["sha256"]
-        assert psnr(codec.decode(data), budgie) == pytest.approx(facts["psnr"], abs=0.01)
+        assert hashlib.sha256(codec.decode(data)).hexdigest() == facts["pixels_sha256"]
+        assert codec.encode(budgie, facts["quality"], facts["weights"]) == data
+
+
+def test_damaged_integer_weights_are_a_named_error_wherever_the_damage_shows(
+    tmp_path: Path,
+) -> None:
+    data = (DATA / "tiny.safetensors").read_bytes()
+    header = int.from_bytes(data[:8], "little")
+    random, refused = np.random.default_rng(0), 0
+    for _ in range(60):
+        damaged = bytearray(data)
+        place = random.integers(header) if random.random() < 0.5 else random.integers(len(data))
+        damaged[place] ^= 1 << random.integers(8)
+        path = tmp_path / "damaged.safetensors"
+        path.write_bytes(damaged)
+        try:
+            load_weights(path, "damaged")
+        except WeightsError:
+            refused += 1
+    assert refused > 30
+
+
+def test_integer_weights_that_give_other_answers_here_are_refused(tmp_path: Path) -> None:
+    data = (DATA / "tiny.safetensors").read_bytes()
+    description, network = read_codec(data)
+    analysis = description["known_answers"]["analysis"]
+    assert json.loads(json.dumps(description))["source"] == "tiny-float"
+    assert codec_bytes(network, "tiny-float") == data
+    forged = data.replace(str(analysis).encode(), str(analysis)[::-1].encode())
+    path = tmp_path / "forged.safetensors"
+    path.write_bytes(forged)
+    with pytest.raises(WeightsError, match="other integers in analysis"):
+        load_weights(path, "forged")
 
 
 def test_weights_of_ones_own_code_by_their_id(
-    tiny_path: str,
     tmp_path: Path,
     make_weights_folder: MakeFolder,
     monkeypatch: pytest.MonkeyPatch,
     budgie: NDArray[np.uint8],
 ) -> None:
-    make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    make_weights_folder(tmp_path, "mine-1", TINY)
     monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
     assert {"mine-1", codec.DEFAULT_WEIGHTS} <= installed().keys()
     pixels = budgie[:64, :64]
@@ -56,51 +80,46 @@ def test_weights_of_ones_own_code_by_their_id(
 
 
 def test_one_id_in_two_folders_is_each_folders_network(
-    tiny_path: str,
-    other_path: Path,
     tmp_path: Path,
     make_weights_folder: MakeFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIC_WEIGHTS", "")
-    for name, path in (("one", Path(tiny_path)), ("two", other_path), ("one", Path(tiny_path))):
+    for name, path in (("one", TINY), ("two", OTHER), ("one", TINY)):
         entry = make_weights_folder(tmp_path / name, "mine-1", path)
         use_folder(tmp_path / name)
         assert resolve("mine-1").digest == entry.digest
 
 
 def test_weights_stay_loaded_until_their_file_is_another(
-    tiny_path: str,
-    other_path: Path,
     tmp_path: Path,
     make_weights_folder: MakeFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
-    make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    make_weights_folder(tmp_path, "mine-1", TINY)
     first = resolve("mine-1")
     assert resolve("mine-1") is first
     assert resolve(first) is first
-    entry = make_weights_folder(tmp_path, "mine-1", other_path)
+    entry = make_weights_folder(tmp_path, "mine-1", OTHER)
     assert resolve("mine-1").digest == entry.digest
 
 
 def test_a_file_that_is_not_the_manifests_is_a_named_error(
-    tiny_path: str,
     tmp_path: Path,
     make_weights_folder: MakeFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    entry = make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    entry = make_weights_folder(tmp_path, "mine-1", TINY)
     write_manifest(tmp_path, {"mine-1": replace(entry, sha256="0" * 64)})
     monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
     with pytest.raises(WeightsError, match="not the one in the manifest"):
         resolve("mine-1")
 
 
-def test_a_damaged_weights_file_is_a_named_error(tiny_path: str, tmp_path: Path) -> None:
+def test_a_damaged_weights_file_is_a_named_error(tmp_path: Path) -> None:
     damaged = tmp_path / "damaged.safetensors"
-    damaged.write_bytes(Path(tiny_path).read_bytes()[:1000])
+    damaged.write_bytes(TINY.read_bytes()[:1000])
     with pytest.raises(WeightsError, match="cannot be loaded"):
         load_weights(damaged, "damaged")
     with pytest.raises(WeightsError, match="cannot be loaded"):

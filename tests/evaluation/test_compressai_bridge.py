@@ -49,7 +49,7 @@ def test_compressing_and_decompressing_agree_with_the_forward_pass(
     out = tiny(x)
     packed = tiny.compress(x)
     again = tiny.decompress(packed["strings"], packed["shape"])
-    assert (again["x_hat"] - out["x_hat"].clamp(0, 1)).abs().mean() < 1e-3
+    assert (again["x_hat"] - out["x_hat"].clamp(0, 1)).abs().mean() < 0.5 / 255
     bits = 8 * sum(len(stream) for stream in packed["strings"][0])
     estimate = -sum(p.log2().sum().item() for p in out["likelihoods"].values())
     assert bits == pytest.approx(estimate, rel=0.01)

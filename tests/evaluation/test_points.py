@@ -10,6 +10,8 @@ from lic.codec.errors import WeightsError
 from lic.codec.manifest import KodakPoints, WeightsEntry, read_manifest
 from lic.evaluation.points import note_points
 
+TINY = Path(__file__).parents[1] / "data" / "tiny.safetensors"
+
 COLUMNS = {
     "setting": [0.0, 100.0],
     "bpp": [0.123456, 1.5],
@@ -25,10 +27,9 @@ def test_points_are_noted_rounded_in_the_folder_of_the_weights(
     noted: float | None,
     tmp_path: Path,
     make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
-    tiny_path: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make_weights_folder(tmp_path, "mine-1", Path(tiny_path))
+    make_weights_folder(tmp_path, "mine-1", TINY)
     monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
     summary: dict[str, Any] = {"codecs": {"mine-1": COLUMNS}, "bd_rate": {"VTM": rates}}
     note_points("mine-1", summary)

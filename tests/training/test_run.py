@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from lic import codec
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import read_manifest
 from lic.codec.weights import load_weights
@@ -114,7 +116,7 @@ def test_bad_words_for_a_run_are_named_errors_before_it_begins(
 def test_weights_are_fine_tuned_from_where_they_are(
     tmp_path: Path, folder: Path, tiny_path: str
 ) -> None:
-    first = load_weights(Path(tiny_path), "tiny").runtime.model.state_dict()
+    first = load_weights(Path(tiny_path), "tiny").float_network().state_dict()
     out = tmp_path / "run"
     train(out, folder, "preset=", f"init={tiny_path}", "learning_rate=1e-6", steps=8)
     state = load_checkpoint(out, CPU)["ema"]
@@ -186,12 +188,11 @@ def test_a_packed_run_can_be_loaded_and_its_id_is_permanent(tmp_path: Path, fold
     assert str(tmp_path) not in str(entry)
     for weights in (load_weights(path, "mine-1"), None):
         with packed(tmp_path / "run") as same:
-            runtime = (weights or same).runtime
-            assert len(runtime.encode(torch.zeros(1, 32, 4, 4), 0.5, 0)) > 0
-    with pytest.raises(TrainingError, match="taken"):
+            assert len(codec.encode(np.zeros((64, 64, 3), np.uint8), 50, weights or same)) > 0
+    with pytest.raises(WeightsError, match="taken"):
         pack_run(tmp_path / "run", "mine-1", out, notes)
     for bad in ("../evil", "", "é", "x" * 64):
-        with pytest.raises(TrainingError, match="must be"):
+        with pytest.raises(WeightsError, match="must be"):
             pack_run(tmp_path / "run", bad, out, notes)
 
 

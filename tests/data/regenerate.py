@@ -1,0 +1,63 @@
+"""Makes the binary files of this folder again.
+
+``python tests/data/regenerate.py tiny`` makes tiny.safetensors: the untrained preset tiny,
+disturbed a little and lowered to integers; ``... golden`` makes the golden files, by the default
+weights. Do so only if the format changes: golden files are there to show that it does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from lic import codec
+from lic.codec.picture import read_picture
+
+DATA = Path(__file__).parent
+GOLDEN = DATA / "golden.json"
+QUALITIES = (10, 55.5, 95)
+
+
+def make_tiny() -> None:
+    """Make the weights file of integers."""
+    import torch
+
+    from lic.codec.weights import codec_bytes
+    from lic.models import create_preset
+    from lic.models.deployable.model import Deployable
+    from lic.quantization.codec_lowering import lower_codec
+
+    torch.manual_seed(0)
+    pixels = torch.from_numpy(read_picture(DATA / "budgie.png")).permute(2, 0, 1)[None]
+    model = create_preset("tiny")
+    assert isinstance(model, Deployable)
+    model.initialise(pixels)
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.003)
+    model.side.freeze()
+    network = lower_codec(model.eval(), [pixels.float() / 255])
+    (DATA / "tiny.safetensors").write_bytes(codec_bytes(network, "tiny-float"))
+
+
+def make_golden() -> None:
+    """Make the files of the default weights and their digests."""
+    pixels = read_picture(DATA / "budgie.png")
+    golden = {}
+    for quality in QUALITIES:
+        data = codec.encode(pixels, quality)
+        name = f"{codec.DEFAULT_WEIGHTS}-q{quality:g}.lic"
+        (DATA / name).write_bytes(data)
+        golden[name] = {
+            "weights": codec.DEFAULT_WEIGHTS,
+            "quality": quality,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "pixels_sha256": hashlib.sha256(codec.decode(data).tobytes()).hexdigest(),
+        }
+    GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    {"tiny": make_tiny, "golden": make_golden}[sys.argv[1]]()
