@@ -34,17 +34,19 @@ class CodedTile:
     """Latents (h, w, M) that the stream decodes to; None where nobody needs them."""
 
 
-def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray[np.bool_]:
-    """Which latents of a step (n,) are coded; the others decode to their centres.
+def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray[np.intp]:
+    """Which of a step's n latents, by their places, are coded; the others decode to their centres.
 
     A latent is coded if one of its scale indices is at least ``skip_below``, and if the network,
     where it selects latents, selects it.
     """
-    coded: NDArray[np.bool_] = parameters.mixtures[picture].scales.max(axis=0) >= skip_below
-    return coded if parameters.selected is None else coded & parameters.selected[picture]
+    coded = parameters.mixtures[picture].scales.max(axis=0) >= skip_below
+    if parameters.selected is not None:
+        coded &= parameters.selected[picture]
+    return np.flatnonzero(coded)
 
 
-def _decoded(centres: Integers, coded: NDArray[np.bool_], symbols: Integers) -> Integers:
+def _decoded(centres: Integers, coded: NDArray[np.intp], symbols: Integers) -> Integers:
     """The latents of a step (n,) in 1/64 step."""
     values = centres.astype(np.int64)
     values[coded] += _STEP * symbols.astype(np.int64)

@@ -11,11 +11,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import resources
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_origin, get_type_hints
 
+import lic.weights as package
 from lic.codec.container import DIGEST_BYTES
 from lic.codec.errors import OutputError, WeightsError
 from lic.codec.output import write_file
@@ -153,7 +153,7 @@ class InstalledWeights:
 def weights_folders() -> list[Path]:
     """Where weights are looked for: the folders in LIC_WEIGHTS (as in PATH), then the package's."""
     chosen = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    return [*map(Path, filter(None, chosen)), Path(str(resources.files("lic.weights")))]
+    return [*map(Path, filter(None, chosen)), Path(package.__path__[0])]
 
 
 def use_folder(folder: Path) -> str:

@@ -111,7 +111,7 @@ def _to_rgb(image: Image.Image) -> Pixels:
 
 # Of zlib, for PNG; other kinds ignore it. Three decoded Kodak pictures took 34, 36, 48, 65, 98 and
 # 130 ms each (mean) at levels 1 to 6, and 647, 640, 631, 638, 632 and 625 kB.
-_COMPRESS_LEVEL = 3
+_COMPRESS_LEVEL = 1
 _KINDS = {".png": "PNG", ".bmp": "BMP", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF"}
 
 

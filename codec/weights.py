@@ -105,8 +105,8 @@ def load_weights(path: Path, weights_id: str, device: str = "cpu") -> Weights:
 
 def _metadata(data: bytes) -> dict[str, str]:
     """The metadata of a safetensors file; raises ValueError if there is none."""
-    length = int.from_bytes(data[:_LENGTH_BYTES], "little")
-    header = json.loads(data[_LENGTH_BYTES:][:length])
+    end = _LENGTH_BYTES + int.from_bytes(data[:_LENGTH_BYTES], "little")
+    header = json.loads(data[_LENGTH_BYTES:end])
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(metadata, dict):
         raise ValueError("it is no weights file of lic")

@@ -109,7 +109,13 @@ class MixtureParameters:
         self, index: npt.NDArray[np.bool_] | npt.NDArray[np.integer[Any]] | slice
     ) -> MixtureParameters:
         """Return the parameters of the symbols that a mask (n,), indices or a slice choose."""
-        return MixtureParameters(self.logits[:, index], self.means[:, index], self.scales[:, index])
+        if isinstance(index, np.ndarray):
+            # Many times as fast as a mask or indices in brackets.
+            places = np.flatnonzero(index) if index.dtype == np.bool_ else index
+            arrays = (np.take(getattr(self, name), places, axis=1) for name, _ in _FIELDS)
+        else:
+            arrays = (getattr(self, name)[:, index] for name, _ in _FIELDS)
+        return MixtureParameters(*arrays)
 
 
 def scale_index(sigma: npt.ArrayLike) -> npt.NDArray[np.uint8]:

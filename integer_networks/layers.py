@@ -106,22 +106,27 @@ class Multiplier:
 
 
 def _check_accumulators(
-    weights: NDArray[np.integer[Any]], bias: NDArray[np.int32], source: Value, pattern: str
+    weights: NDArray[np.integer[Any]],
+    bias: NDArray[np.int32],
+    source: Value,
+    axes: int | tuple[int, ...],
 ) -> None:
-    """Prove that sums of weights times the source's channels, plus bias, fit.
+    """Prove that the sums over some axes of weights times the source's channels, plus bias, fit.
 
-    ``pattern`` is einsum's. Bounds contain zero, and so do those of each term: partial sums in any
-    order fit as well.
+    The last axis of the weights is that of the source's channels. Bounds contain zero, and so do
+    those of each term: partial sums in any order fit as well.
     """
-    magnitudes = np.abs(weights, dtype=np.int64)
-    if (source.high == -source.low).all():  # most layers' inputs: half the work
-        most = np.einsum(pattern, magnitudes, source.high)
+    bound = source.high[0]
+    if (source.high == bound).all() and (source.low == -bound).all():  # most layers' inputs
+        # Unsigned, since the magnitude of the least integer of a type does not fit in that type.
+        magnitudes = np.abs(weights).view(f"u{weights.dtype.itemsize}")
+        most = magnitudes.sum(axis=axes, dtype=np.int64) * bound
     else:
         positive = np.maximum(weights, 0, dtype=np.int64)
-        negative = magnitudes - positive
+        negative = positive - weights
         most = np.maximum(
-            np.einsum(pattern, positive, source.high) - np.einsum(pattern, negative, source.low),
-            np.einsum(pattern, negative, source.high) - np.einsum(pattern, positive, source.low),
+            (positive * source.high - negative * source.low).sum(axis=axes),
+            (negative * source.high - positive * source.low).sum(axis=axes),
         )
     most = most + np.abs(bias, dtype=np.int64)
     _require(bool(most.max() <= ACCUMULATOR_LIMIT), "an accumulator could overflow 32 bits")
@@ -173,7 +178,7 @@ class Convolution:
         _check_array("bias", self.bias, (outputs,), np.int32)
         self.multiplier.check(outputs)
         _check_limits(self.low, self.high)
-        _check_accumulators(self.weights, self.bias, source, "ij,j->i")
+        _check_accumulators(self.weights, self.bias, source, 1)
         return _uniform(self.low, self.high, outputs, source.resolution)
 
 
@@ -208,7 +213,7 @@ class Depthwise:
         _check_array("bias", self.bias, shape[2:], np.int32)
         self.multiplier.check(source.channels)
         _check_limits(self.low, self.high)
-        _check_accumulators(self.weights, self.bias, source, "ijk,k->k")
+        _check_accumulators(self.weights, self.bias, source, (0, 1))
         result = _uniform(self.low, self.high, source.channels, source.resolution)
         return result.require_activations()
 

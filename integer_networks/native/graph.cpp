@@ -54,16 +54,17 @@ std::vector<int32_t> Graph::packed(const int16_t* weights, std::size_t rows, std
                                    std::size_t row_stride, std::size_t channel_stride,
                                    bool wide) const {
     const std::size_t tile = kernels_.tile;
-    std::vector<int32_t> result((channels + tile - 1) / tile * ((rows + 1) / 2) * tile);
-    auto to = result.begin();
+    const std::size_t tile_size = (rows + 1) / 2 * tile;
+    std::vector<int32_t> result((channels + tile - 1) / tile * tile_size);
     for (std::size_t begin = 0; begin < channels; begin += tile) {
-        for (std::size_t row = 0; row < rows; row += 2) {
-            for (std::size_t place = 0; place < tile; ++place, ++to) {
-                const std::size_t channel = begin + kernels_.channel(place, wide);
-                if (channel >= channels) continue;
-                const int16_t* low = weights + row * row_stride + channel * channel_stride;
-                const uint32_t high = row + 1 < rows ? static_cast<uint16_t>(low[row_stride]) : 0;
-                *to = static_cast<int32_t>(static_cast<uint16_t>(*low) | high << 16);
+        for (std::size_t place = 0; place < tile; ++place) {
+            const std::size_t channel = begin + kernels_.channel(place, wide);
+            if (channel >= channels) continue;
+            const int16_t* from = weights + channel * channel_stride;
+            int32_t* to = result.data() + begin / tile * tile_size + place;
+            for (std::size_t row = 0; row < rows; row += 2, from += 2 * row_stride, to += tile) {
+                const uint32_t high = row + 1 < rows ? static_cast<uint16_t>(from[row_stride]) : 0;
+                *to = static_cast<int32_t>(static_cast<uint16_t>(*from) | high << 16);
             }
         }
     }
