@@ -19,9 +19,15 @@ from lic.cli.quantization import quantize
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
-from lic.codec.errors import LicError, OutputError, PictureError
+from lic.codec.errors import LicError, OutputError, PictureError, extra
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+device = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="What runs the network: cpu, or a device of torch's, such as cuda. Results are the same.",
+)
 
 
 class _Program(click.Group):
@@ -50,7 +56,8 @@ def main() -> None:
     6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
     10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
     14 unusable checkpoint of a peer, 15 training interrupted (it can be resumed),
-    16 unusable settings, 17 the file needs a newer program, 1 anything else.
+    16 unusable settings, 17 the file needs a newer program, 18 unusable device,
+    1 anything else.
     """
 
 
@@ -89,9 +96,16 @@ def _check_output(path: Path, overwrite: bool) -> None:
     metavar="N",
     help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
 )
+@device
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(
-    source: Path, target: Path, quality: float, weights: str, effort: int, overwrite: bool
+    source: Path,
+    target: Path,
+    quality: float,
+    weights: str,
+    effort: int,
+    device: str,
+    overwrite: bool,
 ) -> None:
     """Compress the picture SOURCE to the file TARGET."""
     from rich.console import Console
@@ -109,7 +123,7 @@ def encode(
         def report(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)
 
-        data = codec.encode(pixels, quality, weights, effort, report)
+        data = codec.encode(pixels, quality, weights, effort, report, device)
     write_file(target, data)
     bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
     click.echo(f"{target}: {len(data)} bytes, {bpp:.4f} bpp", err=True)
@@ -126,8 +140,9 @@ def encode(
     help="Refuse larger pictures.",
 )
 @weights_folder
+@device
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
-def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None:
+def decode(source: Path, target: Path, max_pixels: int, device: str, overwrite: bool) -> None:
     """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
     from lic import codec
     from lic.codec.output import write_file
@@ -135,7 +150,7 @@ def decode(source: Path, target: Path, max_pixels: int, overwrite: bool) -> None
 
     check_picture_path(target)
     _check_output(target, overwrite)
-    pixels = codec.decode(_read(source), max_pixels=max_pixels)
+    pixels = codec.decode(_read(source), max_pixels=max_pixels, device=device)
     write_file(target, picture_bytes(pixels, target))
 
 
@@ -196,8 +211,9 @@ def _millions(count: int) -> str:
 
 def _presets() -> dict[str, Any]:
     """All presets: parameters and cost, counted here and now."""
-    from lic.models import PRESETS
-    from lic.models.complexity import describe
+    with extra("torch", "torch"):
+        from lic.models import PRESETS
+        from lic.models.complexity import describe
 
     return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 

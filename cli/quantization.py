@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lic.cli.weights import weights_folder
+from lic.codec.errors import extra
 
 
 @click.command()
@@ -48,7 +49,8 @@ def quantize(
     Pictures below FOLDERS, such as those of the training, calibrate the ranges of its values.
     Prints what the rounding costs.
     """
-    from lic.quantization.packing import quantize as quantized
+    with extra("torch", "torch"):
+        from lic.quantization.packing import quantize as quantized
 
     notes = {"summary": summary, "command": command}
     path, cost = quantized(source, folders, weights_id, out, notes, pictures)

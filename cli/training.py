@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lic.cli.weights import weights_folder
-from lic.codec.errors import MissingPackageError
+from lic.codec.errors import MissingPackageError, extra
 from lic.codec.manifest import float_weights_file
 
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -63,10 +63,11 @@ def train(
     --nnodes 2 ... -m lic.cli train ...  (Where there are several processes, the exit code is
     torchrun's.)
     """
-    from lic.evaluation.training_report import write_training_report
-    from lic.training.packing import packed
-    from lic.training.processes import launch
-    from lic.training.run import gather_settings, start
+    with extra("torch", "training"):
+        from lic.evaluation.training_report import write_training_report
+        from lic.training.packing import packed
+        from lic.training.processes import launch
+        from lic.training.run import gather_settings, start
 
     options = {
         "preset": preset,
@@ -122,7 +123,8 @@ def pack(
 
     Commands find it in that folder: lic encode --weights-folder RUN/weights ...
     """
-    from lic.training.packing import pack_run
+    with extra("torch", "training"):
+        from lic.training.packing import pack_run
 
     notes = {"summary": summary, "command": command, "data": data, "hardware": hardware}
     path = pack_run(run, weights_id, out or run / "weights", notes)
@@ -137,7 +139,8 @@ def snapshot(run: Path, file: Path) -> None:
 
     lic train FOLDER --snapshot FILE --out RUN goes on, after a short warm-up.
     """
-    from lic.training.snapshot import write_snapshot
+    with extra("torch", "training"):
+        from lic.training.snapshot import write_snapshot
 
     write_snapshot(run, file)
     click.echo(f"{file}: {file.stat().st_size} bytes", err=True)

@@ -75,15 +75,10 @@ class MissingPackageError(LicError):
 
     exit_code = 11
 
-    @classmethod
-    def of(cls, package: str, extra: str) -> MissingPackageError:
-        """The error for a package that one of lic's extras would install."""
-        return cls(f"this needs the package {package}: pip install 'lic[{extra}]'")
-
 
 @contextmanager
 def extra(package: str, name: str) -> Iterator[None]:
-    """Around imports of a package that the extra ``name`` installs.
+    """Around imports of modules of a package that the extra ``name`` installs.
 
     Raises MissingPackageError, which says so, if it is not installed.
     """
@@ -92,4 +87,6 @@ def extra(package: str, name: str) -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != package:
             raise
-        raise MissingPackageError.of(package, name) from error
+        raise MissingPackageError(
+            f"this needs the package {package.replace('_', '-')}: pip install 'lic[{name}]'"
+        ) from error

@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from lic.codec.container import DIGEST_BYTES
-from lic.codec.errors import WeightsError, extra
+from lic.codec.errors import MissingDeviceError, WeightsError, extra
 from lic.codec.executors import Executor, open_executor
 from lic.codec.executors.known_answers import check_answers, known_answers
 from lic.codec.manifest import find
@@ -91,13 +91,23 @@ def _load_installed(path: Path, weights_id: str, digest: bytes, device: str) -> 
 
 
 def load_weights(path: Path, weights_id: str, device: str = "cpu") -> Weights:
-    """Load a weights file; raises WeightsError if it cannot be read."""
+    """Load a weights file; ``device`` as for `resolve`.
+
+    Raises
+    ------
+    WeightsError
+        If it cannot be read, or its network gives other answers here than where it was made.
+    MissingDeviceError
+        If the device cannot be used.
+    """
     try:
         data = path.read_bytes()
         metadata = _metadata(data)
         digest = hashlib.sha256(data).digest()[:DIGEST_BYTES]
         if _KEY in metadata:
             return _integer_weights(data, metadata, weights_id, digest, device)
+        if device != "cpu":
+            raise MissingDeviceError(f"weights {weights_id!r} are of floats: they run on the CPU")
         return Weights(weights_id, digest, _float_executor(data))
     except (OSError, ValueError) as error:
         raise WeightsError(f"weights {weights_id!r} cannot be loaded: {error}") from error

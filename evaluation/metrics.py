@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lic.codec.errors import MissingPackageError
+from lic.codec.errors import extra
 from lic.codec.pixels import Pixels, psnr_of
 
 # Five scales of an 11-pixel window: a smaller picture has no MS-SSIM.
@@ -31,11 +31,9 @@ def ms_ssim(reference: Pixels, decoded: Pixels) -> float:
     """
     if min(reference.shape[:2]) < MS_SSIM_SIDE:
         return math.nan
-    try:
+    with extra("pytorch_msssim", "evaluation"), extra("torch", "evaluation"):
+        import torch
         from pytorch_msssim import ms_ssim as similarity
-    except ImportError as error:
-        raise MissingPackageError.of("pytorch-msssim", "evaluation") from error
-    import torch
 
     a, b = (torch.from_numpy(p).permute(2, 0, 1)[None].float() for p in (reference, decoded))
     return float(similarity(a, b, data_range=255))
@@ -44,13 +42,15 @@ def ms_ssim(reference: Pixels, decoded: Pixels) -> float:
 @cache
 def _lpips_network() -> Any:
     """The network of LPIPS (Zhang et al. 2018, arXiv 1801.03924; AlexNet), or None."""
+    if find_spec("lpips") is None:
+        return None
     import torch
 
     from lic.evaluation import torchvision_operators
 
     # lpips would fetch the backbone's weights from the net: an evaluation must not.
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    if find_spec("lpips") is None or not any(folder.glob("alexnet-owt-*.pth")):
+    if not any(folder.glob("alexnet-owt-*.pth")):
         return None
     torchvision_operators.declare()
     from lpips import LPIPS
@@ -91,10 +91,8 @@ def bd_rate(
     none, or if a curve's qualities do not rise or are infinite. Raises MissingPackageError without
     the package `bjontegaard`.
     """
-    try:
+    with extra("bjontegaard", "evaluation"):
         from bjontegaard import bd_rate as bjontegaard_rate
-    except ImportError as error:
-        raise MissingPackageError.of("bjontegaard", "evaluation") from error
     overlap = min(max(anchor_quality), max(quality)) - max(min(anchor_quality), min(quality))
     if not 0 < overlap < math.inf or math.inf in quality or math.inf in anchor_quality:
         return math.nan

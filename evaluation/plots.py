@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from lic.codec.errors import MissingPackageError
+from lic.codec.errors import extra
 
 _LABELS = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)"}
 
@@ -127,10 +127,8 @@ def training_plot(
 
 
 def _figure() -> Any:
-    try:
+    with extra("matplotlib", "evaluation"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingPackageError.of("matplotlib", "evaluation") from error
     return Figure(figsize=(11, 6), layout="constrained")
 
 

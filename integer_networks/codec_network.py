@@ -107,7 +107,9 @@ class CodecNetwork:
             typed = isinstance(table, np.ndarray) and table.dtype == np.int32
             if not typed or table.ndim != axes or not 1 <= table.shape[0] <= 64 or not table.size:
                 raise GraphError("a table of the network is no array of int32 of its shape")
-        if self.to_steps.shape != self.from_steps.shape or self.side_counts.shape[2] % 2:
+        if self.to_steps.shape != self.from_steps.shape or self.side_counts.shape[2] not in range(
+            4, 2**15, 2
+        ):
             raise GraphError("the tables of the network do not fit each other")
         for table in (self.to_steps, self.from_steps):
             if table.min() < 0 or table.max() >= 31 << LOG_BITS:
@@ -158,7 +160,8 @@ def _check_part(
     if len(graph.inputs) != len(inputs) or len(graph.outputs) != 1:
         raise GraphError("a part of the network has a wrong number of inputs or outputs")
     for layer, (wanted, largest) in zip(graph.inputs, inputs, strict=True):
-        if layer.channels != wanted or layer.low > -largest or layer.high < largest:
+        bounded = layer.low > -largest or layer.high < largest
+        if layer.channels != wanted or layer.divisor != 1 or bounded:
             raise GraphError("a part of the network does not take its input")
     value = graph.values[graph.outputs[0]]
     is_mixture = isinstance(graph.layers[graph.outputs[0]], Mixture)

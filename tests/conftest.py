@@ -19,10 +19,23 @@ from lic.codec.weights import Weights, load_weights
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
 """Integer weights of the preset tiny; `tests/data/README.md` tells how they were made."""
-WITH_TORCH = ("models", "training", "quantization", "evaluation/test_compressai_bridge.py")
-"""What needs torch as a whole; other tests that need it are skipped one by one."""
+WITH_TORCH = ("models", "training", "quantization", "evaluation")
+"""Folders that need torch, or an extra that brings it; other such tests are skipped one by one."""
 
 collect_ignore = [] if importlib.util.find_spec("torch") else list(WITH_TORCH)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips the tests marked with ``torch`` where it is not installed."""
+    if collect_ignore:
+        for item in items:
+            if item.get_closest_marker("torch"):
+                item.add_marker(pytest.mark.skip(reason="needs the extra torch"))
+
+
+def pytest_report_header() -> str | None:
+    """Says what is not tested, and why."""
+    return f"without torch: not testing {', '.join(collect_ignore)}" if collect_ignore else None
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "entropy_coding": set(),
     "integer_networks": set(),
-    "codec": {"entropy_coding", "integer_networks"},
+    "codec": {"entropy_coding", "integer_networks", "weights"},
     "models": {"entropy_coding"},
     "training": {"models", "codec"},
     "quantization": {

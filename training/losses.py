@@ -12,7 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lic.codec.errors import MissingPackageError
+from lic.codec.errors import extra
 from lic.models import ModelOutput
 from lic.training.config import TrainingConfig
 
@@ -54,10 +54,8 @@ def distortion(config: TrainingConfig) -> Distortion:
         return lambda decoded, original: _yuv_error(decoded, original, config.yuv_weight)
     if config.loss == "mse":
         return mean_squared_error
-    try:
+    with extra("pytorch_msssim", "training"):
         from pytorch_msssim import ms_ssim
-    except ImportError as error:
-        raise MissingPackageError.of("pytorch-msssim", "training") from error
     # The coarsest of five scales must hold a window.
     windows = {
         size: min(11, (size // 16 - 1) // 2 * 2 + 1) for size in (config.crop, config.final_crop)

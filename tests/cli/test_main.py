@@ -6,6 +6,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from lic.codec.errors import LicError
 from lic.codec.manifest import WeightsEntry
 from lic.codec.picture import read_picture
 from lic.evaluation.metrics import psnr
-from lic.models import PRESETS
 
 DATA = Path(__file__).parents[1] / "data"
+Case = tuple[int, tuple[object, ...], bytes | None]
+"""An exit code, a command, and what to write to its input before."""
 
 
 def lic(*arguments: object) -> Result:
@@ -76,9 +78,12 @@ def test_models_lists_the_installed_weights() -> None:
         assert name in shown
 
 
+@pytest.mark.torch
 def test_models_lists_every_preset_with_its_cost_by_module(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from lic.models import PRESETS
+
     listed = json.loads(lic("models", "--json", "--all").output)
     assert set(listed["presets"]) == set(PRESETS)
     assert set(listed["weights"]) == set(json.loads(lic("models", "--json").output))
@@ -90,6 +95,7 @@ def test_models_lists_every_preset_with_its_cost_by_module(
     assert "entropy.inter_slice" in lic("models", "--all").output
 
 
+@pytest.mark.torch
 def test_effort_makes_a_better_file_that_decodes_as_any(picture: Path, tmp_path: Path) -> None:
     plain, annealed = tmp_path / "plain.lic", tmp_path / "annealed.lic"
     for file, effort in ((plain, 0), (annealed, 30)):
@@ -131,7 +137,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
     newer = good[:17] + b"R\x00" + good[17:-4]
     newer += zlib.crc32(newer).to_bytes(4, "little")
     (tmp_path / "empty").mkdir()
-    cases: list[tuple[int, tuple[object, ...], bytes | None]] = [
+    cases: list[Case] = [
         (3, ("encode", tmp_path / "none.png", file), None),
         (3, ("encode", DATA / "README.md", file), None),
         (3, ("decode", file, tmp_path / "out.jpg"), good),
@@ -149,15 +155,29 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (12, ("compare", picture, out, "--peers", "gif"), None),
         (14, ("compare", picture, out, "--compressai", "mbt2018-mean=none.pth"), None),
         (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
-        (16, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
-        (16, ("train", tmp_path, "--out", tmp_path / "run", "--set", "step=1"), None),
         (17, ("decode", file, out), newer),
-        (10, ("train", tmp_path / "empty", "--out", tmp_path / "run", "--steps", 1), None),
-        (7, ("train", tmp_path, "--out", tmp_path / "run", "--init", "nope"), None),
         (7, ("encode", picture, file, "--weights-folder", tmp_path / "empty"), None),
         (7, ("models", "--weights-folder", tmp_path / "empty"), None),
         (7, ("encode", picture, file, "--weights", tmp_path), None),
     ]
+    expect(cases, file)
+    assert not out.exists()
+
+
+@pytest.mark.torch
+def test_bad_trainings_get_one_sentence_and_their_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    cases: list[Case] = [
+        (16, ("train", tmp_path, "--out", tmp_path / "run", "--steps", 1, "--preset", "x"), None),
+        (16, ("train", tmp_path, "--out", tmp_path / "run", "--set", "step=1"), None),
+        (10, ("train", tmp_path / "empty", "--out", tmp_path / "run", "--steps", 1), None),
+        (7, ("train", tmp_path, "--out", tmp_path / "run", "--init", "nope"), None),
+    ]
+    expect(cases, tmp_path / "out.bin")
+
+
+def expect(cases: list[Case], file: Path) -> None:
+    """The exit codes of commands, each after ``file`` got its contents, if any."""
     for code, arguments, content in cases:
         if content is not None:
             file.write_bytes(content)
@@ -167,7 +187,26 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         if code != 2:
             assert result.output.startswith("lic: ")
             assert len(result.output.splitlines()) == 1
-        assert not out.exists()
+
+
+@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
+def test_without_torch_commands_that_need_it_say_which_extra_to_install(
+    picture: Path, tmp_path: Path
+) -> None:
+    for extra, words in (
+        ("training", ("train", DATA, "--out", tmp_path / "run", "--steps", 1)),
+        ("training", ("weights", "pack", tmp_path, "--id", "mine-1")),
+        ("torch", ("encode", picture, tmp_path / "a.lic", "--effort", 1)),
+        ("torch", ("encode", picture, tmp_path / "a.lic", "--device", "cuda")),
+        ("torch", ("encode", picture, tmp_path / "a.lic", "--weights", "small-2")),
+        ("torch", ("quantize", "small-2", DATA, "--id", "mine-1", "--out", tmp_path / "w")),
+        ("torch", ("models", "--all")),
+    ):
+        result = lic(*words)
+        assert result.exit_code == 11, words
+        wanted = f"lic: this needs the package torch: pip install 'lic[{extra}]'"
+        assert result.output.strip() == wanted
+    assert not (tmp_path / "a.lic").exists()
 
 
 def test_help_and_models_do_not_load_torch() -> None:
@@ -182,6 +221,7 @@ def test_help_and_models_do_not_load_torch() -> None:
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
+@pytest.mark.torch
 def test_coding_and_training_load_neither_compressai_nor_constriction(tmp_path: Path) -> None:
     check = (
         "import sys\n"
@@ -195,6 +235,7 @@ def test_coding_and_training_load_neither_compressai_nor_constriction(tmp_path: 
     subprocess.run([sys.executable, "-c", check], check=True)
 
 
+@pytest.mark.torch
 def test_training_makes_a_run_that_can_be_packed(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(0, 256, (256, 256, 3), np.uint8)).save(tmp_path / "a.png")
@@ -235,6 +276,7 @@ def test_a_folder_of_weights_can_be_given_to_every_command(
     assert lic(*words, "--set", "batch=1", "--set", "crop=64").exit_code == 0
 
 
+@pytest.mark.torch
 def test_eval_measures_real_files_and_lists_what_it_skips(tmp_path: Path, picture: Path) -> None:
     pictures, out = tmp_path / "pictures", tmp_path / "report"
     pictures.mkdir()

@@ -70,6 +70,7 @@ def test_quality_trades_bytes_for_distortion(tiny_weights: Weights, budgie: Pixe
     assert errors == sorted(errors, reverse=True)
 
 
+@pytest.mark.torch
 def test_the_files_bits_agree_with_the_estimate_of_training(
     float_file: Callable[[str], Path], budgie: Pixels
 ) -> None:
@@ -171,9 +172,11 @@ def test_integer_weights_code_without_torch(budgie: Pixels, tmp_path: Path) -> N
     subprocess.run([sys.executable, "-c", command, str(file), str(TINY)], check=True)
 
 
+@pytest.mark.torch
 @pytest.mark.parametrize("components", [1, 2, 4])
 def test_mixtures_of_other_sizes_code_too(components: int, budgie: Pixels, tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
+
     from lic.models import PRESETS, create_model
     from lic.models.weights_file import network_bytes
 

@@ -1,11 +1,12 @@
 """An independent coder with our distributions needs as many bits, and agrees on the symbols."""
 
-import constriction
 import numpy as np
 import pytest
 
 from lic.entropy_coding import SCALES, Decoder, Encoder, MixtureParameters, mixture_bits
 from lic.entropy_coding.reference import MixtureDistributions
+
+constriction = pytest.importorskip("constriction")
 
 
 def probabilities(parameters):
