@@ -31,8 +31,8 @@ def graphs_on(device: str) -> Callable[[Graph], TorchGraph]:
     Raises MissingDeviceError if it cannot be used here.
     """
     try:
-        torch.zeros(1, dtype=torch.float64, device=device)
-    except (RuntimeError, TypeError, AssertionError) as error:
+        torch.zeros(1, dtype=torch.float64, device=device).cpu()
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         raise MissingDeviceError(f"torch cannot use the device {device!r} here") from error
     return lambda graph: TorchGraph(graph, torch.device(device))
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from lic.codec.manifest import float_weights_file
-from lic.integer_networks.codec_network import CodecNetwork, gather, place, scatter
+from lic.integer_networks.codec_network import CodecNetwork, place
 from lic.integer_networks.reference import run
 from lic.models.deployable.context import position
 from lic.models.deployable.model import Deployable
@@ -73,16 +73,6 @@ def test_mixtures_are_those_of_the_float_network(
     assert np.abs(mixture.centres[0] - centres).mean() < 3  # type: ignore[union-attr]
     apart = mixture.scales[0].astype(int) - scales  # type: ignore[union-attr]
     assert np.abs(apart).mean() < 1
-
-
-def test_steps_take_every_latent_once() -> None:
-    latents = np.arange(4 * 6 * 8, dtype=np.int32).reshape(1, 4, 6, 8)
-    again = np.full_like(latents, -1)
-    for step in range(4):
-        part = gather(latents, step)
-        assert part.shape == (1, 2, 3, 8)
-        scatter(part, step, again)
-    assert (again == latents).all()
 
 
 def test_steps_take_the_places_of_the_float_networks() -> None:
