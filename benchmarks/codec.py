@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 MIB = 2**20 if sys.platform == "darwin" else 2**10
-Stopwatch = Callable[[str, Callable[[], Any]], Any]
+Stopwatch = Callable[..., Any]
+"""(name, function, arguments) to the function's result."""
 
 # A process's children: so that each one's peak of memory is its own.
 _CHILD = """
@@ -64,27 +65,27 @@ def calls(picture: Path, quality: float, runs: int) -> None:
     """Print the medians of the library's calls, and the parts of a process's time."""
     laps: dict[str, list[float]] = {}
 
-    def lap(name: str, call: Callable[[], Any]) -> Any:
+    def lap(name: str, call: Callable[..., Any], *arguments: Any) -> Any:
         start = time.perf_counter()
-        result = call()
+        result = call(*arguments)
         laps.setdefault(name, []).append(1000 * (time.perf_counter() - start))
         return result
 
-    lap("import numpy", lambda: __import__("numpy"))
-    lap("import click", lambda: __import__("click"))
-    lap("import lic", lambda: __import__("lic.cli.main"))
-    lap("import lic's coding", lambda: __import__("lic.codec.coding"))
-    lap("import Pillow", lambda: __import__("lic.codec.picture"))
+    lap("import numpy", __import__, "numpy")
+    lap("import click", __import__, "click")
+    lap("import lic", __import__, "lic.cli.main")
+    lap("import lic's coding", __import__, "lic.codec.coding")
+    lap("import Pillow", __import__, "lic.codec.picture")
     from lic import codec
     from lic.codec.picture import picture_bytes, read_picture
     from lic.codec.weights import resolve
 
-    weights = lap("load weights", lambda: resolve(codec.DEFAULT_WEIGHTS))
+    weights = lap("load weights", resolve, codec.DEFAULT_WEIGHTS)
     for _ in range(runs):
-        pixels = lap("read the picture", lambda: read_picture(picture))
-        data = lap("encode", lambda: codec.encode(pixels, quality, weights))
-        decoded = lap("decode", lambda: codec.decode(data, weights))
-        lap("write PNG", lambda: picture_bytes(decoded, Path("a.png")))
+        pixels = lap("read the picture", read_picture, picture)
+        data = lap("encode", codec.encode, pixels, quality, weights)
+        decoded = lap("decode", codec.decode, data, weights)
+        lap("write PNG", picture_bytes, decoded, Path("a.png"))
         inside(weights, pixels, round(100 * quality), lap)
     for name, times in laps.items():
         print(f"  {name:28} {statistics.median(times):7.1f} ms")
@@ -99,17 +100,15 @@ def inside(weights: Any, pixels: Any, quality: int, lap: Stopwatch) -> None:
 
     executor, padded = weights.executor, pad_edges(pixels)[None]
     shape = padded.shape[1] // TILE_UNIT, padded.shape[2] // TILE_UNIT
-    y = lap("  analysis", lambda: executor.analyse(padded, quality))
-    z = lap("  hyper analysis", lambda: executor.side_information(y, quality))
+    y = lap("  analysis", executor.analyse, padded, quality)
+    z = lap("  hyper analysis", executor.side_information, y, quality)
     targets = executor.targets(y, quality)
-    lap("  entropy path", lambda: executor.entropy_path(z, quality, lambda _, p: p.centres))
-    streams, _ = lap(
-        "  with the coder, encoding", lambda: encode_latents(executor, targets, z, quality, 0)
-    )
+    lap("  entropy path", executor.entropy_path, z, quality, lambda _, p: p.centres)
+    streams, _ = lap("  with the coder, encoding", encode_latents, executor, targets, z, quality, 0)
     decoded = lap(
-        "  with the coder, decoding", lambda: decode_latents(executor, streams, shape, quality, 0)
+        "  with the coder, decoding", decode_latents, executor, streams, shape, quality, 0
     )
-    lap("  synthesis", lambda: executor.synthesise(decoded, quality))
+    lap("  synthesis", executor.synthesise, decoded, quality)
 
 
 def main() -> None:

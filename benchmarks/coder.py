@@ -209,7 +209,7 @@ class CompressAITables:
 def picture_calls(path: Path, weights: str) -> list[tuple[np.ndarray, MixtureParameters]]:
     """Return what the codec puts into the streams of a picture, by listening to its encoder."""
     from lic import codec
-    from lic.codec import runtime
+    from lic.codec import latent_coding
     from lic.codec.picture import read_picture
 
     calls: list[tuple[np.ndarray, MixtureParameters]] = []
@@ -219,11 +219,11 @@ def picture_calls(path: Path, weights: str) -> list[tuple[np.ndarray, MixturePar
             calls.append((np.ascontiguousarray(symbols, np.int32), parameters))
             super().put_mixture(symbols, parameters)
 
-    original, runtime.Encoder = runtime.Encoder, Listener  # type: ignore[misc]
+    original, latent_coding.Encoder = latent_coding.Encoder, Listener  # type: ignore[misc]
     try:
         codec.encode(read_picture(path), weights=weights)
     finally:
-        runtime.Encoder = original  # type: ignore[misc]
+        latent_coding.Encoder = original  # type: ignore[misc]
     return calls
 
 
@@ -334,7 +334,7 @@ def main() -> None:
     parser.add_argument("--every-isa", action="store_true", help="measure the others too")
     parser.add_argument("--no-peers", action="store_true", help="measure only lic")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="for the workload kodak")
-    parser.add_argument("--weights", default="small-2", help="id of installed weights for it")
+    parser.add_argument("--weights", default="small-3", help="id of installed weights for it")
     parser.add_argument("--symbols", type=int, default=SYMBOLS)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()

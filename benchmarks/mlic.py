@@ -25,9 +25,10 @@ import torch
 from torch import nn
 
 from lic.codec.coding import SKIP_SCALE
+from lic.codec.executors.torch import FloatExecutor
+from lic.codec.latent_coding import decode_latents, encode_latents
 from lic.codec.picture import read_picture
-from lic.codec.runtime import TorchRuntime
-from lic.codec.tiling import TILE_UNIT, Region, pad_edges
+from lic.codec.tiling import TILE_UNIT, pad_edges
 from lic.entropy_coding import scale_index
 from lic.evaluation.metrics import psnr
 from lic.models import PRESETS, create_preset
@@ -36,7 +37,7 @@ from lic.models.mlic.contexts import GuidedContext, InterSliceContext
 
 Clock = Callable[[], float]
 
-QUALITY = 0.5
+QUALITY = 5000
 SIDES = (512, 1024, 2048)
 
 
@@ -59,33 +60,37 @@ class Stopwatch:
         return {**self.times, "all": sum(self.times.values())}
 
 
-def ready(preset: str, pixels: np.ndarray) -> TorchRuntime:
+def ready(preset: str, pixels: np.ndarray) -> FloatExecutor:
     """An untrained network that codes the picture."""
     torch.manual_seed(0)
     model = create_preset(preset)
     height, width = (side // TILE_UNIT * TILE_UNIT for side in pixels.shape[:2])
     model.initialise(torch.from_numpy(pixels[:height, :width]).permute(2, 0, 1)[None])
     model.side.freeze()
-    return TorchRuntime(model)
+    return FloatExecutor(model)
 
 
-def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str, dict[str, float]]:
+def by_part(
+    executor: FloatExecutor, pixels: np.ndarray, clock: Clock
+) -> dict[str, dict[str, float]]:
     """Seconds of encoding and decoding the picture, padded, as one tile."""
-    pixels = pad_edges(pixels)
-    height, width = pixels.shape[:2]
-    whole = Region(0, 0, height // runtime.stride, width // runtime.stride)
+    pixels = pad_edges(pixels)[None]
+    height, width = pixels.shape[1:3]
     skip = int(scale_index(SKIP_SCALE))
     encode, decode = Stopwatch(clock), Stopwatch(clock)
-    y = encode("analysis", runtime.analyse, pixels, whole, QUALITY)
-    z = encode("hyper analysis", runtime.side_information, y, QUALITY)
+    y = encode("analysis", executor.analyse, pixels, QUALITY)
+    z = encode("hyper analysis", executor.side_information, y, QUALITY)
+    targets = executor.targets(y, QUALITY)
     name = "entropy path and coder"
-    stream, sent = encode(name, runtime.code, y, z, QUALITY, skip)
+    streams, sent = encode(name, encode_latents, executor, targets, z, QUALITY, skip)
     shape = (height // TILE_UNIT, width // TILE_UNIT)
-    received = decode(name, runtime.decode, stream, shape, QUALITY, skip)
-    again = decode("synthesis", runtime.synthesise, received, whole, QUALITY)
-    assert torch.equal(sent, received)
-    facts = {"bpp": 8 * len(stream) / (height * width), "psnr": psnr(pixels, again)}
-    modules = by_module(runtime, lambda: runtime.code(y, z, QUALITY, skip), clock)
+    received = decode(name, decode_latents, executor, streams, shape, QUALITY, skip)
+    again = decode("synthesis", executor.synthesise, received, QUALITY)
+    assert (sent == received).all()
+    facts = {"bpp": 8 * len(streams[0]) / (height * width), "psnr": psnr(pixels[0], again[0])}
+    modules = by_module(
+        executor, lambda: encode_latents(executor, targets, z, QUALITY, skip), clock
+    )
     return {
         "encode": encode.with_all(),
         "decode": decode.with_all(),
@@ -94,12 +99,12 @@ def by_part(runtime: TorchRuntime, pixels: np.ndarray, clock: Clock) -> dict[str
     }
 
 
-def by_module(runtime: TorchRuntime, run: Callable[[], Any], clock: Clock) -> dict[str, float]:
+def by_module(executor: FloatExecutor, run: Callable[[], Any], clock: Clock) -> dict[str, float]:
     """Seconds in each of the entropy path's modules during a run; the rest is the last entry."""
     times: dict[str, float] = defaultdict(float)
     started: dict[nn.Module, float] = {}
     hooks = []
-    for name, child in runtime.path.named_children():
+    for name, child in executor.path.named_children():
         for module in child if isinstance(child, nn.ModuleList) else [child]:
 
             def before(called: nn.Module, _: Any) -> None:

@@ -34,7 +34,8 @@ class FloatExecutor:
 
     def __init__(self, model: CodecModel) -> None:
         self.model = model.eval().requires_grad_(False)
-        self._path = deepcopy(model.entropy).double()
+        self.path = deepcopy(model.entropy).double()
+        """What decides the probabilities."""
 
     @property
     def latents(self) -> int:
@@ -60,7 +61,7 @@ class FloatExecutor:
     @torch.inference_mode()
     def targets(self, latents: Latents, quality: int) -> NDArray[np.int64]:
         """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
-        gain = self._path.latent_gain(_level(quality, torch.float64))
+        gain = self.path.latent_gain(_level(quality, torch.float64))
         scaled = _last(_first(latents).double() * gain) / MEAN_UNIT
         targets: NDArray[np.int64] = np.rint(scaled.clip(-_TARGET_LIMIT, _TARGET_LIMIT)).astype(
             np.int64
@@ -69,7 +70,7 @@ class FloatExecutor:
 
     def gather(self, targets: NDArray[np.int64], step: int) -> NDArray[np.int64]:
         """The latents of one step (B, n), in order (channel, row, column)."""
-        return self._path.gather(_first(targets), step).flatten(1).numpy()
+        return self.path.gather(_first(targets), step).flatten(1).numpy()
 
     @torch.inference_mode()
     def side_information(self, latents: Latents, quality: int) -> Integers:
@@ -90,7 +91,7 @@ class FloatExecutor:
             values = quantise(step, _parameters(mixture))
             return (torch.from_numpy(values).double() * MEAN_UNIT).view_as(mixture.centre)
 
-        latents = self._path(_first(side).double(), _level(quality, torch.float64), steps)
+        latents = self.path(_first(side).double(), _level(quality, torch.float64), steps)
         return _last(latents.float())
 
     @torch.inference_mode()
