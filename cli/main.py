@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError, extra
+from lic.codec.progress import Report, ignore
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 device = click.option(
@@ -75,6 +78,17 @@ def _check_output(path: Path, overwrite: bool) -> None:
         raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
 
 
+@contextmanager
+def _progress(name: str) -> Iterator[Report]:
+    """A context with a report that moves a bar on the terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
 @main.command()
 @click.argument("source", type=FILE)
 @click.argument("target", type=FILE)
@@ -108,21 +122,13 @@ def encode(
     overwrite: bool,
 ) -> None:
     """Compress the picture SOURCE to the file TARGET."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from lic import codec
     from lic.codec.output import write_file
     from lic.codec.picture import read_picture
 
     _check_output(target, overwrite)
     pixels = read_picture(source)
-    with Progress(console=Console(stderr=True), transient=True, disable=not effort) as progress:
-        task = progress.add_task("annealing", total=None)
-
-        def report(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
-
+    with _progress("annealing") if effort else nullcontext(ignore) as report:
         data = codec.encode(pixels, quality, weights, effort, report, device)
     write_file(target, data)
     bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])

@@ -1,16 +1,20 @@
 """A picture to a container and back, tile by tile.
 
 Memory beyond the picture itself and its decoded latents (2 bytes a pixel with the default family)
-is bounded by one tile.
+is bounded by two tiles.
 """
 
 from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReference
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError, extra
-from lic.codec.executors import Latents
 from lic.codec.latent_coding import CodedTile, decode_latents, encode_latents
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
@@ -19,6 +23,7 @@ from lic.codec.weights import Weights
 from lic.entropy_coding import CorruptStreamError, scale_index
 from lic.integer_networks.codec_network import LATENT_STRIDE
 
+_Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
 
@@ -44,10 +49,12 @@ def encode_picture(
         skip_below=int(scale_index(SKIP_SCALE)),
         tile=tile // TILE_UNIT,
     )
-    coded = []
-    for region in tiles(width, height, tile):
-        stream, decoded = _encode_tile(pixels, region, header, weights)
-        coded.append(CodedTile(region, stream, decoded if effort else None))
+    coded = list(
+        _side_by_side(
+            lambda region: _encode_tile(pixels, region, header, weights, bool(effort)),
+            tiles(width, height, tile),
+        )
+    )
     if effort:
         with extra("torch", "torch"):
             from lic.codec.annealing import improve
@@ -56,10 +63,21 @@ def encode_picture(
     return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()
 
 
+def _side_by_side(
+    function: Callable[[Region], _Result], regions: Iterable[Region]
+) -> Iterator[_Result]:
+    """The function's results for tiles, in their order, two tiles at a time.
+
+    The coder has one thread: while it codes one tile, the networks of another run.
+    """
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        yield from pool.map(function, regions)
+
+
 def _encode_tile(
-    pixels: Pixels, region: Region, header: Header, weights: Weights
-) -> tuple[bytes, Latents]:
-    """The stream of a tile, and the latents (h, w, M) that it decodes to."""
+    pixels: Pixels, region: Region, header: Header, weights: Weights, keep: bool
+) -> CodedTile:
+    """A tile's stream, and what it decodes to, if that is to be kept."""
     executor = weights.executor
     part, core = cut(pixels, region, executor.halo * LATENT_STRIDE)
     rows, columns = core.scaled_down(LATENT_STRIDE).slices
@@ -68,7 +86,7 @@ def _encode_tile(
     side = executor.side_information(latents, header.quality)
     targets = executor.targets(latents, header.quality)
     streams, decoded = encode_latents(executor, targets, side, header.quality, header.skip_below)
-    return streams[0], decoded[0]
+    return CodedTile(region, streams[0], decoded[0] if keep else None)
 
 
 def decode_picture(container: Container, weights: Weights) -> Pixels:
@@ -82,15 +100,18 @@ def decode_picture(container: Container, weights: Weights) -> Pixels:
     rows, columns = padded(header.height) // LATENT_STRIDE, padded(header.width) // LATENT_STRIDE
     regions = list(tiles(header.width, header.height, header.tile * TILE_UNIT))
     latents = np.empty((rows, columns, executor.latents), executor.latent_type)
-    for region, stream in zip(regions, container.streams, strict=True):
+    streams = dict(zip(regions, container.streams, strict=True))
+
+    def decode(region: Region) -> None:
         shape = (region.height // TILE_UNIT, region.width // TILE_UNIT)
-        try:
-            decoded = decode_latents(executor, [stream], shape, header.quality, header.skip_below)
-        except CorruptStreamError as error:
-            raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+        decoded = decode_latents(
+            executor, [streams[region]], shape, header.quality, header.skip_below
+        )
         latents[region.scaled_down(LATENT_STRIDE).slices] = decoded[0]
+
     pixels = np.empty((header.height, header.width, 3), dtype=np.uint8)
-    for region in regions:
+
+    def synthesise(region: Region) -> None:
         inner = region.scaled_down(LATENT_STRIDE)
         outer = inner.grown(executor.halo, rows, columns)
         part = np.ascontiguousarray(latents[outer.slices])[None]
@@ -98,4 +119,10 @@ def decode_picture(container: Container, weights: Weights) -> Pixels:
         shown = shown[inner.within(outer).scaled_up(LATENT_STRIDE).slices]
         target = pixels[region.slices]  # which ends where the picture does
         target[:] = shown[: target.shape[0], : target.shape[1]]
+
+    try:
+        deque(_side_by_side(decode, regions), maxlen=0)
+    except CorruptStreamError as error:
+        raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+    deque(_side_by_side(synthesise, regions), maxlen=0)
     return pixels
