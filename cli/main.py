@@ -31,6 +31,13 @@ device = click.option(
     show_default=True,
     help="What runs the network: cpu, or a device of torch's, such as cuda. Results are the same.",
 )
+max_pixels = click.option(
+    "--max-pixels",
+    type=click.IntRange(1),
+    default=MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger pictures.",
+)
 
 
 class _Program(click.Group):
@@ -138,13 +145,7 @@ def encode(
 @main.command()
 @click.argument("source", type=FILE)
 @click.argument("target", type=FILE)
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
+@max_pixels
 @weights_folder
 @device
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
@@ -162,12 +163,13 @@ def decode(source: Path, target: Path, max_pixels: int, device: str, overwrite: 
 
 @main.command()
 @click.argument("source", type=FILE)
+@max_pixels
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def info(source: Path, as_json: bool) -> None:
+def info(source: Path, max_pixels: int, as_json: bool) -> None:
     """Print the header and the sizes of the file SOURCE, without decoding it."""
     from lic.codec.info import describe
 
-    facts = describe(read_container(_read(source), sys.maxsize))
+    facts = describe(read_container(_read(source), max_pixels))
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return

@@ -149,6 +149,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (6, ("decode", file, out), bytes(version)),
         (7, ("encode", picture, file, "--weights", "nope"), None),
         (8, ("decode", file, out, "--max-pixels", 100), good),
+        (8, ("info", file, "--max-pixels", 100), good),
         (9, ("encode", picture, tmp_path / "no" / "out.bin"), None),
         (9, ("encode", picture, file, "--no-overwrite"), None),
         (2, ("encode", picture, file, "-q", 101), None),
