@@ -99,7 +99,7 @@ def load_weights(path: Path, weights_id: str, device: str = "cpu") -> Weights:
         if _KEY in metadata:
             return _integer_weights(data, metadata, weights_id, digest, device)
         return Weights(weights_id, digest, _float_executor(data))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"weights {weights_id!r} cannot be loaded: {error}") from error
 
 
