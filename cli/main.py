@@ -20,8 +20,17 @@ from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError
+from lic.entropy_coding.coder import chosen_instruction_set
 
 FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def _check_environment() -> None:
+    """Raise LicError if LIC_ISA names no instruction set."""
+    try:
+        chosen_instruction_set()
+    except ValueError as error:
+        raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
 
 
 class _Program(click.Group):
@@ -29,6 +38,7 @@ class _Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _check_environment()
             return super().invoke(ctx)
         except LicError as error:
             click.echo(f"lic: {error}", err=True)

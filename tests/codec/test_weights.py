@@ -134,7 +134,7 @@ def test_a_network_that_holds_too_much_for_each_pixel_is_refused() -> None:
     _, network = read_codec(TINY.read_bytes())
     synthesis = network.synthesis
     last = len(synthesis.layers) - 1
-    assert 3 * 350 > MAXIMUM_DENSITY
+    assert MAXIMUM_DENSITY < 3 * 350
     for more, refused in ((1, False), (350, True)):
         # Copies of the pixels, of 3 numbers each.
         layers = (*synthesis.layers, *(Concatenation((last,)) for _ in range(more)))
