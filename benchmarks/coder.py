@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from lic.entropy_coding import Decoder, Encoder, MixtureParameters
-from lic.entropy_coding.coder import instruction_sets
+from lic.entropy_coding.coder import chosen_instruction_set, instruction_sets
 
 # Name: largest scale, standard deviation of the means.
 WORKLOADS = {"wide": (30.0, 5.0), "peaky": (2.0, 0.5)}
@@ -271,7 +271,7 @@ def peers(kind: str, count: int, slow_count: int) -> dict[str, tuple[Any, int]]:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure everything."""
-    isa = options.isa or os.environ.get("LIC_ISA") or instruction_sets()[0]
+    isa = chosen_instruction_set(options.isa)
     result: dict[str, Any] = {"isa": isa, "symbols": options.symbols, "peers": {}}
     slow = max(options.symbols // 400, 1)
     for kind in WORKLOADS:

@@ -23,6 +23,7 @@ from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError, extra
 from lic.codec.progress import Report, ignore
+from lic.entropy_coding.coder import chosen_instruction_set
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 device = click.option(
@@ -40,11 +41,20 @@ max_pixels = click.option(
 )
 
 
+def _check_environment() -> None:
+    """Raise LicError if LIC_ISA names no instruction set."""
+    try:
+        chosen_instruction_set()
+    except ValueError as error:
+        raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
+
+
 class _Program(click.Group):
     """A group whose commands end with one sentence and the error's own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _check_environment()
             return super().invoke(ctx)
         except LicError as error:
             click.echo(f"lic: {error}", err=True)

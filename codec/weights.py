@@ -109,7 +109,7 @@ def load_weights(path: Path, weights_id: str, device: str = "cpu") -> Weights:
         if device != "cpu":
             raise MissingDeviceError(f"weights {weights_id!r} are of floats: they run on the CPU")
         return Weights(weights_id, digest, _float_executor(data))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"weights {weights_id!r} cannot be loaded: {error}") from error
 
 

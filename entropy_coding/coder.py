@@ -18,25 +18,32 @@ _TABLES = _native.Tables(tables.INVERSE_SCALE, tables.REACH, tables.QUANTILE)
 def instruction_sets() -> list[str]:
     """Return the instruction sets that this machine can run, the fastest first.
 
-    All give the same bytes. The first is used unless the environment variable ``LIC_ISA`` or an
-    argument names another.
+    All give the same bytes. The first is used unless an argument or the environment variable
+    ``LIC_ISA`` names another; see `chosen_instruction_set`.
     """
     return _native.instruction_sets()
 
 
-def _chosen(isa: str | None) -> str:
-    chosen = isa or os.environ.get("LIC_ISA") or instruction_sets()[0]
-    if chosen not in instruction_sets():
-        raise ValueError(f"this machine has no instruction set {chosen!r}")
-    return chosen
+def chosen_instruction_set(limit: str | None = None) -> str:
+    """Return the fastest instruction set of this machine up to ``limit``, or up to ``LIC_ISA``.
+
+    Any known name will do, on any machine: avx512vnni, avx512, avx2, sse41, neon, scalar, the
+    fastest first. ``LIC_ISA`` limits networks (`lic.integer_networks.native`) in the same way.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
+    return _native.instruction_set(limit or os.environ.get("LIC_ISA", ""))
 
 
 class Encoder(BaseEncoder):
     """The encoder; its methods are described in `BaseEncoder`."""
 
     def __init__(self, *, isa: str | None = None) -> None:
-        """Start a stream; ``isa`` is one of `instruction_sets`, for tests."""
-        chosen = _chosen(isa)
+        """Start a stream; ``isa`` limits the instruction set, for tests."""
+        chosen = chosen_instruction_set(isa)
         super().__init__(_native.CheckValue(chosen))
         self._native = _native.Encoder(_TABLES, chosen)
 
@@ -66,9 +73,9 @@ class Decoder(BaseDecoder):
         """Open a stream; raises `CorruptStreamError` if its header is damaged.
 
         Up to ``threads`` threads (all cores unless given) decode a stream of several chunks.
-        ``isa`` is one of `instruction_sets`, for tests.
+        ``isa`` limits the instruction set, for tests.
         """
-        chosen = _chosen(isa)
+        chosen = chosen_instruction_set(isa)
         super().__init__(_native.CheckValue(chosen))
         count = threads if threads is not None else os.cpu_count() or 1
         self._native = _native.Decoder(_TABLES, chosen, bytes(data), max(count, 1))

@@ -40,6 +40,8 @@ SIDE_STRIDE = 4
 SIDE_TOTAL = 2**16
 """What the counts of a distribution of the side information sum to."""
 MAXIMUM_HALO = 64
+MAXIMUM_DENSITY = 1024
+"""The most numbers for each pixel that all values of a graph together may have."""
 LATENT_LIMIT = 2**24 - 1
 """The largest decoded latent, in 1/64 step."""
 SIDE_LIMIT = 511
@@ -100,6 +102,17 @@ class CodecNetwork:
             raise GraphError("the synthesis gives more than pixels")
         if self.halo > MAXIMUM_HALO:
             raise GraphError("the transforms look too far")
+        self._check_densities()
+
+    def _check_densities(self) -> None:
+        """Raise `GraphError` if a part would hold too many numbers for each pixel."""
+        at_latents = (self.hyper_analysis, *self.steps, self.corrector, self.synthesis)
+        strides = {1: (self.analysis,), LATENT_STRIDE: at_latents}
+        strides[LATENT_STRIDE * SIDE_STRIDE] = (self.hyper_synthesis,)
+        for stride, graphs in strides.items():
+            for graph in graphs:
+                if graph is not None and graph.density > MAXIMUM_DENSITY * stride**2:
+                    raise GraphError("a part of the network holds too many numbers for each pixel")
 
     def _check_tables(self) -> None:
         """Raise `GraphError` unless the tables are of their types, sizes and ranges."""
@@ -160,8 +173,8 @@ def _check_part(
     if len(graph.inputs) != len(inputs) or len(graph.outputs) != 1:
         raise GraphError("a part of the network has a wrong number of inputs or outputs")
     for layer, (wanted, largest) in zip(graph.inputs, inputs, strict=True):
-        bounded = layer.low > -largest or layer.high < largest
-        if layer.channels != wanted or layer.divisor != 1 or bounded:
+        bounded = layer.low <= -largest and layer.high >= largest
+        if layer.channels != wanted or layer.divisor != 1 or not bounded:
             raise GraphError("a part of the network does not take its input")
     value = graph.values[graph.outputs[0]]
     is_mixture = isinstance(graph.layers[graph.outputs[0]], Mixture)

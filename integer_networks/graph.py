@@ -2,12 +2,14 @@
 
 A `Graph` is a list of layers, each of which names its sources by their places in the list. Making
 one proves that no accumulator can overflow and that all shapes fit (`layers`), or raises
-`GraphError`; nothing is allocated that the layers do not hold already. `reference` runs a graph,
-slowly and readably; `native` does so fast.
+`GraphError`. What a graph can make executors allocate is bounded, too: its channels are counted
+here, and `density` tells those who know how large inputs are what it holds for each place of one.
+`reference` runs a graph, slowly and readably; `native` does so fast.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -19,6 +21,9 @@ from .errors import GraphError
 from .layers import Add, Concatenation, Depthwise, Input, Layer, Mixture, Value
 
 MAXIMUM_LAYERS = 1024
+# Of all layers' values together: what is kept by channel, here and by executors.
+MAXIMUM_TOTAL_CHANNELS = 2**17
+_RESOLUTIONS = (Fraction(1, 4096), Fraction(64))
 # How many sources a layer has, at least and at most; all others have one.
 _SOURCES: dict[type, tuple[int, int]] = {
     Input: (0, 0),
@@ -66,13 +71,20 @@ class Graph:
         if not 0 < len(self.layers) <= MAXIMUM_LAYERS:
             raise GraphError("a graph must have 1 to 1024 layers")
         values: list[Value] = []
+        channels = 0
         for place, layer in enumerate(self.layers):
             few, many = _SOURCES.get(type(layer), (1, 1))
             if not few <= len(layer.sources) <= many:
                 raise GraphError("a layer has a wrong number of sources")
             if not all(0 <= source < place for source in layer.sources):
                 raise GraphError("a layer's source does not come before it")
-            values.append(layer.value([values[source] for source in layer.sources]))
+            value = layer.value([values[source] for source in layer.sources])
+            if not _RESOLUTIONS[0] <= value.resolution <= _RESOLUTIONS[1]:
+                raise GraphError("a value's resolution is out of range")
+            channels += value.channels
+            if channels > MAXIMUM_TOTAL_CHANNELS:
+                raise GraphError("a graph's values have too many channels together")
+            values.append(value)
         used = {source for layer in self.layers for source in layer.sources}
         if any(isinstance(self.layers[place], Mixture) for place in used):
             raise GraphError("a mixture can only be an output")
@@ -88,8 +100,12 @@ class Graph:
     @property
     def unit(self) -> int:
         """What the sides of inputs of resolution 1 must be multiples of."""
-        sides = [value.resolution for value in self.values]
-        return int(np.lcm.reduce([side.denominator for side in sides]))
+        return math.lcm(*(value.resolution.denominator for value in self.values))
+
+    @property
+    def density(self) -> Fraction:
+        """How many numbers all values together have for each place of an input of resolution 1."""
+        return sum((v.channels * v.resolution**2 for v in self.values), Fraction(0))
 
     @property
     def reach(self) -> Fraction:

@@ -65,6 +65,11 @@ def _check_array(name: str, array: Any, shape: tuple[int, ...], *types: type) ->
         raise GraphError(f"{name} must be {kinds} of shape {shape}")
 
 
+def _length(array: Any) -> int:
+    """The length of an array's first axis, 0 if there is none."""
+    return array.shape[0] if isinstance(array, np.ndarray) and array.ndim else 0
+
+
 def _uniform(low: int, high: int, channels: int, resolution: Fraction) -> Value:
     return Value(np.full(channels, low), np.full(channels, high), resolution)
 
@@ -99,7 +104,7 @@ class Multiplier:
             ("offsets", self.offsets, -(2**30), 2**30),
         ):
             if table is not None:
-                levels = table.shape[0] if isinstance(table, np.ndarray) and table.ndim else 0
+                levels = _length(table)
                 _check_array(name, table, (levels, channels), np.int32)
                 _require(1 <= levels <= 64, "a table must have 1 to 64 quality levels")
                 _require(bool(((low <= table) & (table <= high)).all()), f"{name} out of range")
@@ -171,8 +176,7 @@ class Convolution:
     def value(self, sources: Sequence[Value]) -> Value:
         """Bounds by the limits."""
         source = sources[0].require_activations()
-        shape = self.weights.shape if isinstance(self.weights, np.ndarray) else ()
-        outputs = shape[0] if shape else 0
+        outputs = _length(self.weights)
         _require(0 < outputs <= MAXIMUM_CHANNELS, "a value has too many channels")
         _check_array("weights", self.weights, (outputs, source.channels), np.int8, np.int16)
         _check_array("bias", self.bias, (outputs,), np.int32)
@@ -206,7 +210,7 @@ class Depthwise:
     def value(self, sources: Sequence[Value]) -> Value:
         """Bounds by the limits, which are of 16 bits."""
         source = sources[0].require_activations()
-        side = self.weights.shape[0] if isinstance(self.weights, np.ndarray) else 0
+        side = _length(self.weights)
         _require(side in _KERNELS, "a depthwise kernel must be 3, 5 or 7 wide")
         shape = (side, side, source.channels)
         _check_array("weights", self.weights, shape, np.int8, np.int16)
@@ -338,9 +342,7 @@ class Shuffle:
         places = _cell(self.factor)
         _require(source.channels % places == 0, "a shuffle's channels do not divide")
         low, high = (x.reshape(places, -1) for x in (source.low, source.high))
-        resolution = source.resolution * self.factor
-        _require(resolution <= 64, "a value's resolution is out of range")
-        return Value(low.min(axis=0), high.max(axis=0), resolution)
+        return Value(low.min(axis=0), high.max(axis=0), source.resolution * self.factor)
 
 
 @dataclass(frozen=True, eq=False)
@@ -384,6 +386,7 @@ class Mixture:
             _require(same, "a mixture's sources have different shapes")
             _require(source.channels % self.parts == 0, "a mixture's channels do not divide")
         channels = first.channels // self.parts * len(sources)
+        _require(channels <= MAXIMUM_CHANNELS, "a value has too many channels")
         # Beyond 16 bits, so that nothing but an output can be made of it.
         return _uniform(-(2**30), 2**30, channels, first.resolution)
 

@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
+#include <iterator>
+#include <stdexcept>
+#include <string>
 
 namespace lic {
 
@@ -25,6 +28,23 @@ inline bool machine_has(const char* name) {
     return is("scalar");
 }
 
+// All instruction sets that anything here has kernels for, the fastest first. The name of one is an
+// upper limit: not all that is compiled has kernels for each, and not all machines can run them.
+constexpr const char* kInstructionSets[] = {"avx512vnni", "avx512", "avx2",
+                                            "sse41",      "neon",   "scalar"};
+
+// The place of a name among them, 0 of an empty one; throws std::invalid_argument for an unknown one.
+inline std::size_t rank(const char* name) {
+    if (*name == '\0') return 0;
+    std::string known;
+    for (std::size_t i = 0; i < std::size(kInstructionSets); ++i) {
+        if (std::strcmp(name, kInstructionSets[i]) == 0) return i;
+        known += (i ? ", " : "") + std::string(kInstructionSets[i]);
+    }
+    throw std::invalid_argument("there is no instruction set '" + std::string(name) +
+                                "'; the known ones are: " + known);
+}
+
 // Those of the kernels given, the fastest first, that this machine can run. `Kernels` has a `name`.
 template <class Kernels>
 class Available {
@@ -43,6 +63,14 @@ public:
             if (std::strcmp(names_[i], name) == 0) return kernels_[i];
         }
         return nullptr;
+    }
+
+    // The fastest kernels up to an instruction set, or of all if its name is empty.
+    const Kernels& best(const char* limit) const {
+        const std::size_t highest = rank(limit);
+        std::size_t i = 0;
+        while (i + 1 < count_ && rank(names_[i]) < highest) ++i;
+        return *kernels_[i];
     }
 
     const char* const* names(std::size_t* count) const {

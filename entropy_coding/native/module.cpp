@@ -101,6 +101,8 @@ NB_MODULE(_native, m) {
         for (std::size_t i = 0; i < count; ++i) list.append(names[i]);
         return list;
     });
+    m.def(
+        "instruction_set", [](const char* limit) { return best_kernels(limit).name; }, "limit"_a);
 
     nb::class_<CheckValue>(m, "CheckValue")
         .def(

@@ -330,7 +330,10 @@ inline Vec quarter16(Vec a) { return halves(a.low() >> 2, a.high() >> 2); }
 inline Vec scale16(Vec a, Vec b) {
     return halves((a.low() * b.low() + 0x4000) >> 15, (a.high() * b.high() + 0x4000) >> 15);
 }
-inline Vec dot16(Vec a, Vec b) { return {a.low() * b.low() + a.high() * b.high()}; }
+inline Vec dot16(Vec a, Vec b) {
+    return wrapped(static_cast<uint32_t>(a.low() * b.low()) +
+                   static_cast<uint32_t>(a.high() * b.high()));
+}
 inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
 inline Vec unpack_low16(Vec a, Vec b) { return halves(a.low(), b.low()); }
 inline Vec unpack_high16(Vec a, Vec b) { return halves(a.high(), b.high()); }

@@ -11,6 +11,8 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
     list(APPEND LIC_KERNELS neon)
   endif()
 endif()
+# Sanitizers make the compiler slow at more than -O1.
+set(LIC_KERNEL_OPTIMIZATION -O3 CACHE STRING "how far the compiler optimizes the kernels")
 set(LIC_OPTIONS_scalar "")
 set(LIC_OPTIONS_neon "")
 set(LIC_OPTIONS_sse41 -msse4.1)
@@ -27,7 +29,7 @@ macro(lic_add_kernels sources folder)
     if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
       set_source_files_properties(
         ${source} PROPERTIES COMPILE_OPTIONS
-                             "-O3;-fno-math-errno;-fno-trapping-math;-Wno-maybe-uninitialized;-Wno-uninitialized;${LIC_OPTIONS_${isa}}")
+                             "${LIC_KERNEL_OPTIMIZATION};-fno-math-errno;-fno-trapping-math;-Wno-maybe-uninitialized;-Wno-uninitialized;${LIC_OPTIONS_${isa}}")
     endif()
   endforeach()
 endmacro()

@@ -11,8 +11,15 @@
 namespace lic::networks {
 namespace {
 
-// A thread takes some 20 us to start: not worth it for less work, in multiplications.
-constexpr std::size_t kCostPerThread = 2'000'000;
+// A thread takes some 20 us to start: not worth it for less work, in multiplications. Tests want
+// threads for less.
+#if !defined(LIC_COST_PER_THREAD)
+#define LIC_COST_PER_THREAD 2'000'000
+#endif
+constexpr std::size_t kCostPerThread = LIC_COST_PER_THREAD;
+
+// Numbers of a value: far more than any memory holds, and far from what overflows.
+constexpr std::size_t kMaximumNumbers = std::size_t{1} << 42;
 
 void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
@@ -325,11 +332,16 @@ Scale::Scale(const Graph& graph, const Layer& layer, const int32_t* factors,
 std::vector<Size> value_sizes(const Graph& graph, const std::vector<Size>& inputs) {
     std::vector<Size> sizes;
     std::size_t input = 0;
+    const auto push = [&](const Layer& layer, const Size& size) {
+        require(size.batch > 0 && size.height > 0 && size.width > 0, "a value is empty");
+        const std::size_t most = kMaximumNumbers / layer.channels;
+        require(size.batch <= most / size.height / size.width, "a value is too large");
+        sizes.push_back(size);
+    };
     for (const Layer& layer : graph.layers()) {
         if (layer.kind == Kind::input) {
-            require(input < inputs.size() && inputs[input].pixels() > 0,
-                    "the graph has another number of inputs");
-            sizes.push_back(inputs[input++]);
+            require(input < inputs.size(), "the graph has another number of inputs");
+            push(layer, inputs[input++]);
             continue;
         }
         Size size = sizes[layer.sources[0]];
@@ -345,7 +357,7 @@ std::vector<Size> value_sizes(const Graph& graph, const std::vector<Size>& input
             size.height /= n;
             size.width /= n;
         }
-        sizes.push_back(size);
+        push(layer, size);
     }
     require(input == inputs.size(), "the graph has another number of inputs");
     for (const Stage& stage : graph.stages()) {

@@ -13,6 +13,12 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+// What the Python classes allow, too.
+constexpr std::size_t kMaximumLayers = 1024;
+constexpr std::size_t kMaximumChannels = 8192;
+constexpr std::size_t kMaximumSources = 16;
+constexpr std::size_t kFarthestResolution = 4096;  // below 1, and 64 above it
+
 // Blocks of a thread begin in cache lines of their own.
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -33,8 +39,14 @@ const Layer& Graph::activation(std::size_t source) const {
 }
 
 std::size_t Graph::push(Layer layer) {
-    require(stages_.empty(), "the graph is complete");
-    require(layer.channels > 0 && layer.channels <= 8192, "a value has too many channels");
+    require(!planned_, "the graph is complete");
+    require(layers_.size() < kMaximumLayers, "a graph has too many layers");
+    require(layer.channels > 0 && layer.channels <= kMaximumChannels,
+            "a value has too many channels");
+    // Neither products of resolutions nor those of sides overflow.
+    require(layer.resolution.denominator <= kFarthestResolution &&
+                layer.resolution.numerator <= 64 * layer.resolution.denominator,
+            "a value's resolution is out of range");
     layers_.push_back(std::move(layer));
     return layers_.size() - 1;
 }
@@ -133,7 +145,8 @@ std::size_t Graph::gain(std::size_t source) {
 }
 
 std::size_t Graph::concatenation(const std::vector<std::size_t>& sources) {
-    require(!sources.empty(), "a layer has a wrong number of sources");
+    require(!sources.empty() && sources.size() <= kMaximumSources,
+            "a layer has a wrong number of sources");
     std::size_t channels = 0;
     const Resolution resolution = activation(sources[0]).resolution;
     for (const std::size_t source : sources) {
@@ -156,12 +169,9 @@ std::size_t Graph::shuffle(std::size_t source, std::size_t factor) {
     const Layer& from = activation(source);
     require(factor >= 2 && factor <= 8, "a shuffle's factor must be 2, 4 or 8");
     require(from.channels % (factor * factor) == 0, "a shuffle's channels do not divide");
-    const Resolution resolution = from.resolution.times(factor, 1);
-    require(resolution.numerator <= 64 * resolution.denominator,
-            "a value's resolution is out of range");
     return push({.kind = Kind::shuffle, .sources = {source},
-                 .channels = from.channels / (factor * factor), .resolution = resolution,
-                 .factor = factor});
+                 .channels = from.channels / (factor * factor),
+                 .resolution = from.resolution.times(factor, 1), .factor = factor});
 }
 
 std::size_t Graph::subsample(std::size_t source, std::size_t row, std::size_t column) {
@@ -173,7 +183,8 @@ std::size_t Graph::subsample(std::size_t source, std::size_t row, std::size_t co
 
 std::size_t Graph::mixture(const std::vector<std::size_t>& sources, std::size_t components) {
     require(components >= 1 && components <= 4, "a mixture has 1 to 4 components");
-    require(!sources.empty(), "a layer has a wrong number of sources");
+    require(!sources.empty() && sources.size() <= kMaximumSources,
+            "a layer has a wrong number of sources");
     const std::size_t parts = 2 + 3 * (components - 1);
     for (const std::size_t source : sources) {
         require(source < layers_.size() && layers_[source].kind != Kind::mixture,
@@ -190,11 +201,13 @@ std::size_t Graph::mixture(const std::vector<std::size_t>& sources, std::size_t 
 }
 
 void Graph::plan(const std::vector<std::size_t>& outputs) {
-    require(stages_.empty(), "the graph is complete");
+    require(!planned_, "the graph is complete");
     for (const std::size_t place : outputs) {
-        require(place < layers_.size(), "a graph's outputs are wrong");
+        require(place < layers_.size() && layers_[place].kind != Kind::input,
+                "a graph's outputs are wrong");
         layers_[place].output = true;
     }
+    planned_ = true;
     std::vector<std::size_t> stage_of(layers_.size(), SIZE_MAX);
     for (std::size_t place = 0; place < layers_.size(); ++place) {
         Layer& layer = layers_[place];

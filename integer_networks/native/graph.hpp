@@ -99,7 +99,7 @@ public:
     std::size_t subsample(std::size_t source, std::size_t row, std::size_t column);
     std::size_t mixture(const std::vector<std::size_t>& sources, std::size_t components);
 
-    // Ends the graph: no layer is added afterwards.
+    // Ends the graph: no layer is added afterwards. An input is no output.
     void plan(const std::vector<std::size_t>& outputs);
 
     const Kernels& kernels() const { return kernels_; }
@@ -120,6 +120,7 @@ private:
     const Kernels& kernels_;
     std::vector<Layer> layers_;
     std::vector<Stage> stages_;
+    bool planned_ = false;
 };
 
 }  // namespace lic::networks

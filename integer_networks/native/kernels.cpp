@@ -31,6 +31,8 @@ const Available<Kernels>& available() {
 
 const Kernels* find_kernels(const char* name) { return available().find(name); }
 
+const Kernels& best_kernels(const char* limit) { return available().best(limit); }
+
 const char* const* available_kernels(std::size_t* count) { return available().names(count); }
 
 }  // namespace lic::networks

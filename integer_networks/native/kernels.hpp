@@ -89,6 +89,10 @@ struct Kernels {
 // The kernels of an instruction set by name, or null if there are none or this machine lacks it.
 const Kernels* find_kernels(const char* name);
 
+// The fastest kernels that this machine can run, up to the instruction set of that name if it is not
+// empty; throws std::invalid_argument if there is none of that name anywhere.
+const Kernels& best_kernels(const char* limit);
+
 // The names of those that this machine can run, the fastest first.
 const char* const* available_kernels(std::size_t* count);
 

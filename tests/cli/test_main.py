@@ -210,6 +210,16 @@ def test_without_torch_commands_that_need_it_say_which_extra_to_install(
     assert not (tmp_path / "a.lic").exists()
 
 
+def test_an_unknown_instruction_set_in_the_environment_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LIC_ISA", "mmx")
+    result = lic("models")
+    assert result.exit_code == LicError.exit_code
+    assert result.stderr.startswith("lic: the environment variable LIC_ISA is wrong: there is no")
+    assert result.stderr.count("\n") == 1
+
+
 def test_help_and_models_do_not_load_torch() -> None:
     check = (
         "import sys\n"

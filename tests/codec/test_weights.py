@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from lic import codec
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import WeightsEntry, installed, use_folder, write_manifest
 from lic.codec.weights import codec_bytes, load_weights, read_codec, resolve
+from lic.integer_networks import Graph, GraphError
+from lic.integer_networks.codec_network import MAXIMUM_DENSITY
+from lic.integer_networks.layers import Concatenation
 
 DATA = Path(__file__).parents[1] / "data"
 TINY = DATA / "tiny.safetensors"
@@ -124,3 +128,32 @@ def test_a_damaged_weights_file_is_a_named_error(tmp_path: Path) -> None:
         load_weights(damaged, "damaged")
     with pytest.raises(WeightsError, match="cannot be loaded"):
         load_weights(tmp_path / "none.safetensors", "none")
+
+
+def test_a_network_that_holds_too_much_for_each_pixel_is_refused() -> None:
+    _, network = read_codec(TINY.read_bytes())
+    synthesis = network.synthesis
+    last = len(synthesis.layers) - 1
+    assert MAXIMUM_DENSITY < 3 * 350
+    for more, refused in ((1, False), (350, True)):
+        # Copies of the pixels, of 3 numbers each.
+        layers = (*synthesis.layers, *(Concatenation((last,)) for _ in range(more)))
+        graph = Graph(layers, (len(layers) - 1,))
+        with pytest.raises(GraphError, match="each pixel") if refused else nullcontext():
+            replace(network, synthesis=graph)
+
+
+def test_a_network_whose_input_is_of_another_resolution_is_refused() -> None:
+    _, network = read_codec(TINY.read_bytes())
+    first, *others = network.hyper_analysis.layers
+    half = Graph((replace(first, divisor=2), *others), network.hyper_analysis.outputs)
+    with pytest.raises(GraphError, match="input"):
+        replace(network, hyper_analysis=half)
+
+
+def test_a_header_that_nests_too_deeply_is_a_named_error(tmp_path: Path) -> None:
+    header = 10**5 * b"["
+    path = tmp_path / "deep.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(WeightsError, match="cannot be loaded"):
+        load_weights(path, "deep")

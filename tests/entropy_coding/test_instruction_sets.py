@@ -1,14 +1,10 @@
 """Whatever instructions and threads do the work, the bytes and the symbols are the same."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from lic.entropy_coding import Decoder, Encoder, MixtureParameters, _native
-from lic.entropy_coding.coder import instruction_sets
+from lic.entropy_coding.coder import chosen_instruction_set, instruction_sets
 from lic.entropy_coding.reference import ReferenceCheck
 
 
@@ -24,13 +20,26 @@ def test_unknown_instruction_sets_are_refused():
 
 
 @pytest.mark.parametrize("isa", instruction_sets())
-def test_the_environment_chooses_the_instruction_set(isa):
-    code = "from lic.entropy_coding.coder import _chosen; print(_chosen(None))"
-    environment = {**os.environ, "LIC_ISA": isa}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == isa
+def test_the_environment_chooses_the_instruction_set(isa, monkeypatch):
+    monkeypatch.setenv("LIC_ISA", isa)
+    assert chosen_instruction_set() == isa
+
+
+def test_any_known_name_is_an_upper_limit(monkeypatch):
+    order = ["avx512vnni", "avx512", "avx2", "sse41", "neon", "scalar"]
+    for place, name in enumerate(order):
+        monkeypatch.setenv("LIC_ISA", name)
+        below = [isa for isa in order[place:] if isa in instruction_sets()]
+        assert chosen_instruction_set() == below[0]
+
+
+def test_the_fastest_is_chosen_unless_something_limits_it(monkeypatch):
+    monkeypatch.setenv("LIC_ISA", "")
+    assert chosen_instruction_set() == instruction_sets()[0]
+    monkeypatch.setenv("LIC_ISA", "mmx")
+    with pytest.raises(ValueError, match="'mmx'; the known ones are: avx512vnni"):
+        chosen_instruction_set()
+    assert chosen_instruction_set("scalar") == "scalar"
 
 
 @pytest.mark.parametrize("kind", ["wide", "peaky"])

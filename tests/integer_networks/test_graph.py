@@ -6,12 +6,14 @@ import pytest
 from lic.integer_networks import Graph, GraphError
 from lic.integer_networks.layers import (
     Add,
+    Concatenation,
     Convolution,
     Depthwise,
     Input,
     Mixture,
     Multiplier,
     Shuffle,
+    Subsample,
     Unshuffle,
 )
 
@@ -81,6 +83,9 @@ def test_a_wide_result_cannot_be_used_as_an_activation() -> None:
         (Mixture((0,), 5), "components"),
         (Convolution((0,), np.ones((2, 2), dtype=np.int32), np.zeros(2), _multiplier(2)), "weigh"),  # type: ignore[arg-type]
         (_depthwise(0, 2, 4), "3, 5 or 7"),
+        (Depthwise((0,), np.int16(1), np.zeros(2), _multiplier(2)), "3, 5 or 7"),  # type: ignore[arg-type]
+        (Depthwise((0,), np.array(1), np.zeros(2), _multiplier(2)), "3, 5 or 7"),  # type: ignore[arg-type]
+        (Convolution((0,), np.array(1), np.zeros(2), _multiplier(2)), "channels"),  # type: ignore[arg-type]
     ],
 )
 def test_a_layer_that_does_not_fit_is_refused(layer: Convolution, message: str) -> None:
@@ -116,3 +121,36 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
     for bad in (good[:, :3], good.astype(np.int32), good + np.int16(10), good[:, :0]):
         with pytest.raises(ValueError, match=r"sides|int16|bounds|empty"):
             graph.check_inputs((bad,))  # type: ignore[arg-type]
+
+
+def test_values_have_limited_channels_alone_and_together() -> None:
+    widest = (Input("x", 8192), Concatenation((0,)))
+    Graph(widest, (1,))
+    with pytest.raises(GraphError, match="together"):
+        Graph(widest + 15 * (Concatenation((0,)),), (1,))
+    with pytest.raises(GraphError, match="too many channels"):
+        Graph((*widest, Concatenation((0, 1))), (2,))
+    with pytest.raises(GraphError, match="too many channels"):
+        Graph((*widest, Mixture((0, 0, 0), 1)), (2,))
+
+
+def test_resolutions_are_limited() -> None:
+    more = (Concatenation((2, 2)), Shuffle((3,), 2))
+    halves = tuple(Subsample((place,), 0, 0) for place in range(13))
+    Graph((Input("x", 1), *halves[:12]), (12,))
+    with pytest.raises(GraphError, match="resolution"):
+        Graph((Input("x", 1), *halves), (13,))
+    with pytest.raises(GraphError, match="resolution"):
+        Graph((Input("x", 8192), Shuffle((0,), 8), Shuffle((1,), 8), *more), (4,))
+
+
+def test_the_unit_is_a_multiple_of_all_divisors_however_large() -> None:
+    inputs = tuple(Input("x", 1, divisor=divisor) for divisor in range(1, 65))
+    unit = Graph(inputs, (0,)).unit
+    assert unit > 2**63
+    assert all(unit % divisor == 0 for divisor in range(1, 65))
+
+
+def test_the_density_counts_the_numbers_of_all_values_for_a_place_of_the_input() -> None:
+    graph = Graph((Input("x", 4), Shuffle((0,), 2), Subsample((0,), 0, 0)), (1,))
+    assert graph.density == 4 + 4 + 1

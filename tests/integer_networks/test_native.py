@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lic.entropy_coding.coder import chosen_instruction_set
 from lic.integer_networks import Graph, MixtureArrays
 from lic.integer_networks.graph import Result
 from lic.integer_networks.layers import (
@@ -290,3 +291,12 @@ def test_the_environment_chooses_the_instruction_set(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LIC_ISA", "mmx")
     with pytest.raises(ValueError, match="mmx"):
         NativeGraph(Graph((Input("x", 1),), (0,)))
+
+
+@pytest.mark.parametrize("name", ["avx512vnni", "avx512", "avx2", "sse41", "neon", "scalar"])
+def test_networks_and_coder_take_the_same_names_on_every_machine(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIC_ISA", name)
+    NativeGraph(Graph((Input("x", 1),), (0,)))
+    chosen_instruction_set()
