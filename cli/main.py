@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
