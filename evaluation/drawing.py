@@ -120,13 +120,16 @@ def gradient(height: int, width: int, first: Colour, last: Colour) -> Pixels:
 
 def disc(picture: Pixels, row: int, column: int, radius: int, colour: Colour) -> None:
     """Fill a disc around the middle of a pixel."""
-    height, width = picture.shape[:2]
-    y, x = np.ogrid[: height * SUBPIXELS, : width * SUBPIXELS]
+    (top, bottom), (left, right) = (
+        (max(middle - radius, 0), max(middle + radius + 1, 0)) for middle in (row, column)
+    )
+    place = picture[top:bottom, left:right]
+    y, x = np.ogrid[: place.shape[0] * SUBPIXELS, : place.shape[1] * SUBPIXELS]
     # In halves of a subpixel, in which all middles are whole.
-    middle_y, middle_x = (SUBPIXELS * (2 * n + 1) for n in (row, column))
+    middle_y, middle_x = (SUBPIXELS * (2 * n + 1) for n in (row - top, column - left))
     square = (2 * y + 1 - middle_y) ** 2 + (2 * x + 1 - middle_x) ** 2
     inside = (square <= (2 * SUBPIXELS * radius) ** 2).astype(np.int64)
-    blend(picture, _sums(inside, SUBPIXELS), SUBPIXELS**2, colour)
+    blend(place, _sums(inside, SUBPIXELS), SUBPIXELS**2, colour)
 
 
 def curve(picture: Pixels, rows: Integers, thickness: int, colour: Colour) -> None:

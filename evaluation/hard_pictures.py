@@ -253,21 +253,21 @@ def interface() -> Pixels:
 
 def _waves(first: Colour, second: Colour) -> Pixels:
     """Patches of waves between two colours: sines above, square waves below."""
-    picture = _canvas(384, 512)
+    picture = _canvas(384, 511)
     # Steps of phase to the next row and column; half a cycle is Nyquist's limit.
     steps = (
-        ((0, 128), (0, 512), (0, 1024), (0, 1900), (0, 2048), (2048, 2048), (2048, 0), (1365, 0)),
-        ((256, 0), (300, 520), (700, 250), (1024, 1024), (900, 1700), (1500, -1500), (40, 30), (0, 0)),
+        ((0, 128), (0, 512), (0, 1000), (0, 1900), (0, 2048), (2048, 2048), (2048, 0)),
+        ((256, 0), (300, 520), (700, 250), (1000, 1000), (900, 1700), (1500, -1500), (40, 30)),
     )
     a, b = np.array(first), np.array(second)
-    for i in range(32):
-        rows, columns = steps[i // 8 % 2][i % 8]
-        values = wave(96, 64, rows, columns)
-        if i >= 16:
+    for i in range(28):
+        rows, columns = steps[i // 7 % 2][i % 7]
+        values = wave(96, 73, rows, columns)
+        if i >= 14:
             values = np.where(values >= 0, AMPLITUDE, -AMPLITUDE)
-        top, left = 96 * (i // 8), 64 * (i % 8)
+        top, left = 96 * (i // 7), 73 * (i % 7)
         part = (values + AMPLITUDE)[:, :, None]
-        picture[top : top + 96, left : left + 64] = (a * part + b * (2 * AMPLITUDE - part)) // (
+        picture[top : top + 96, left : left + 73] = (a * part + b * (2 * AMPLITUDE - part)) // (
             2 * AMPLITUDE
         )
     return picture
@@ -288,7 +288,7 @@ def zone_plate() -> Pixels:
     y, x = np.mgrid[:384, :512]
     planes: list[Integers] = []
     for row, column in ((191, 255), (150, 200), (230, 310)):
-        phase = ((y - row) ** 2 + (x - column) ** 2) * CYCLE // 1024
+        phase = ((y - row) ** 2 + (x - column) ** 2) * CYCLE // 1280
         planes.append(128 + cosine(phase) * 127 // AMPLITUDE)
     return clipped(np.stack(planes, axis=2))
 
