@@ -64,7 +64,7 @@ def clipped(values: ArrayLike) -> Pixels:
 def wave(height: int, width: int, rows: int, columns: int) -> Integers:
     """A cosine from -AMPLITUDE to AMPLITUDE, by the steps of phase to the next row and column."""
     y, x = np.ogrid[:height, :width]
-    return _COSINE[(y * rows + x * columns) % CYCLE]
+    return cosine(y * rows + x * columns)
 
 
 def cosine(phase: Integers) -> Integers:
@@ -116,6 +116,21 @@ def gradient(height: int, width: int, first: Colour, last: Colour) -> Pixels:
     span = max(height - 1, 1)
     column = (np.array(first) * (span - steps) + np.array(last) * steps + span // 2) // span
     return np.repeat(column[:, None].astype(np.uint8), width, axis=1)
+
+
+def landscape(height: int, width: int) -> Pixels:
+    """Something like a photograph: a sky with clouds, hills, a meadow and the grain of a sensor."""
+    y = np.arange(height)[:, None]
+    sky = clouds(50, height, width, 6)
+    white = np.clip(sky - 2000, 0, 1200)[:, :, None]
+    blue = gradient(height, width, (70, 120, 200), (190, 210, 230)).astype(np.int64)
+    pixels = (blue * (1200 - white) + 245 * white) // 1200
+    for i, colour in enumerate(((90, 110, 130), (60, 90, 70), (90, 110, 40))):
+        ridge = height * (9 + 3 * i) // 20 + (clouds(60 + 20 * i, 1, width, 6 - i)[0] - 2048) // 40
+        texture = clouds(130 + 10 * i, height, width, 2 + i)[:, :, None]
+        ground = np.array(colour) * (2400 + texture // 2 * (1 + i)) // 4096
+        pixels = np.where((y >= ridge)[:, :, None], ground, pixels)
+    return clipped(pixels + noise(160, (height, width, 3), 3))
 
 
 def disc(picture: Pixels, row: int, column: int, radius: int, colour: Colour) -> None:

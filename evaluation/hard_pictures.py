@@ -21,12 +21,12 @@ from lic.evaluation.drawing import (
     Colour,
     Integers,
     clipped,
-    clouds,
     cosine,
     curve,
     disc,
     frame,
     gradient,
+    landscape,
     noise,
     random_integers,
     rectangle,
@@ -331,21 +331,6 @@ def checkerboards() -> Pixels:
     return picture
 
 
-def _landscape(height: int, width: int) -> Pixels:
-    """Something like a photograph: a sky with clouds, hills, a meadow and the grain of a sensor."""
-    y = np.arange(height)[:, None]
-    sky = clouds(50, height, width, 6)
-    white = np.clip(sky - 2000, 0, 1200)[:, :, None]
-    blue = gradient(height, width, (70, 120, 200), (190, 210, 230)).astype(np.int64)
-    pixels = (blue * (1200 - white) + 245 * white) // 1200
-    for i, colour in enumerate(((90, 110, 130), (60, 90, 70), (90, 110, 40))):
-        ridge = height * (9 + 3 * i) // 20 + (clouds(60 + 20 * i, 1, width, 6 - i)[0] - 2048) // 40
-        texture = clouds(130 + 10 * i, height, width, 2 + i)[:, :, None]
-        ground = np.array(colour) * (2400 + texture // 2 * (1 + i)) // 4096
-        pixels = np.where((y >= ridge)[:, :, None], ground, pixels)
-    return clipped(pixels + noise(160, (height, width, 3), 3))
-
-
 def screenshot() -> Pixels:
     """A web page with text, buttons, and a picture like a photograph."""
     picture = _canvas(381, 510)
@@ -355,7 +340,7 @@ def screenshot() -> Pixels:
     rectangle(picture, 24, 60, 16, 380, WHITE)
     text(picture, 28, 66, "https://www.example.org/hills?page=2", 9, (80, 80, 80))
     text(picture, 52, 14, "Hills and clouds", 24, (180, 0, 40))
-    picture[86:286, 14:314] = _landscape(200, 300)
+    picture[86:286, 14:314] = landscape(200, 300)
     _page(picture[84:290, 322:500], (9, 9, 9, 11), (BLACK, (40, 40, 40), (0, 0, 220)))
     _page(picture[290:346, 8:500], (10, 8), (BLACK, (90, 90, 90)))
     for i, (words, colour) in enumerate(
@@ -390,8 +375,11 @@ def hard_pictures() -> dict[str, Pixels]:
     return {drawing.__name__.replace("_", "-"): drawing() for drawing in _DRAWINGS}
 
 
-def write_hard_pictures(folder: Path) -> None:
+def write_hard_pictures(folder: Path) -> list[Path]:
     """Write each picture to the folder as a PNG file; raises OutputError."""
+    paths = []
     for name, pixels in hard_pictures().items():
         path = folder / f"{name}.png"
         write_file(path, picture_bytes(pixels, path))
+        paths.append(path)
+    return paths
