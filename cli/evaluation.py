@@ -115,9 +115,10 @@ def evaluate(
     if folder is None:
         folder = out / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
-        pictures, skipped = hard_pictures.write_hard_pictures(folder), {}
+        paths = hard_pictures.write_hard_pictures(folder)
     else:
-        pictures, skipped = usable(list_pictures([folder]))
+        paths = list_pictures([folder])
+    pictures, skipped = usable(paths)
     if not pictures:
         raise EmptyEvaluationError(f"there is no usable picture in {folder}")
     codecs = _codecs(weights, qualities, peers, compressai)

@@ -47,8 +47,9 @@ def random_integers(seed: int, shape: tuple[int, ...], below: int) -> Integers:
 
     Of a generator, NumPy guarantees only the raw stream to be the same in all versions.
     """
-    raw = np.random.PCG64(seed).random_raw(math.prod(shape)) >> np.uint64(32)
-    return (raw.astype(np.int64) * below >> 32).reshape(shape)
+    raw: NDArray[np.uint64] = np.random.PCG64(seed).random_raw(math.prod(shape))
+    values: Integers = (raw >> np.uint64(32)).astype(np.int64) * below >> 32
+    return values.reshape(shape)
 
 
 def noise(seed: int, shape: tuple[int, ...], amplitude: int) -> Integers:
@@ -69,7 +70,7 @@ def wave(height: int, width: int, rows: int, columns: int) -> Integers:
 
 def cosine(phase: Integers) -> Integers:
     """A cosine from -AMPLITUDE to AMPLITUDE of phases in steps."""
-    return _COSINE[phase % CYCLE]
+    return np.take(_COSINE, phase % CYCLE)
 
 
 def clouds(seed: int, height: int, width: int, octaves: int) -> Integers:

@@ -73,7 +73,7 @@ def mosaic_fine() -> Pixels:
     for i, side in enumerate((2, 3, 5, 9)):
         top, left = 192 * (i // 2), 255 * (i % 2)
         place = picture[top : top + 192, left : left + 255]
-        place[:] = _tiles(10 + i, *place.shape[:2], side)
+        place[:] = _tiles(10 + i, place.shape[0], place.shape[1], side)
     return picture
 
 
