@@ -54,7 +54,8 @@ def random_integers(seed: int, shape: tuple[int, ...], below: int) -> Integers:
 
 def noise(seed: int, shape: tuple[int, ...], amplitude: int) -> Integers:
     """Noise with a bell-shaped distribution, from -2 amplitude to 2 amplitude."""
-    return random_integers(seed, (4, *shape), amplitude + 1).sum(axis=0) - 2 * amplitude
+    total: Integers = random_integers(seed, (4, *shape), amplitude + 1).sum(axis=0)
+    return total - 2 * amplitude
 
 
 def clipped(values: ArrayLike) -> Pixels:
