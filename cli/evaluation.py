@@ -53,7 +53,15 @@ def _codecs(
 
 
 @click.command("eval")
-@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument(
+    "folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False)
+)
+@click.option(
+    "--set",
+    "picture_set",
+    type=click.Choice(["hard"]),
+    help="Instead of FOLDER: synthetic pictures that are hard for networks; --out gets them, too.",
+)
 @weights_ids
 @weights_folder
 @click.option(
@@ -72,7 +80,8 @@ def _codecs(
 @click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
 @click.option("--manifest", is_flag=True, help="Also write the points to the weights' manifest.")
 def evaluate(
-    folder: Path,
+    folder: Path | None,
+    picture_set: str | None,
     weights: tuple[str, ...],
     qualities: tuple[float, ...],
     points: int | None,
@@ -86,18 +95,30 @@ def evaluate(
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
     Writes pictures.csv, summary.json, plots and report.html to --out. Rows that are already in
-    pictures.csv are not measured again. BD-rates against published curves hold for Kodak only.
+    pictures.csv are not measured again. BD-rates against published curves hold for Kodak only; a
+    --set has none.
     """
     from rich.progress import Progress
 
     from lic.codec.picture import list_pictures
+    from lic.evaluation import anchors, hard_pictures
     from lic.evaluation.points import note_points
-    from lic.evaluation.report import EmptyEvaluationError, write_report
+    from lic.evaluation.report import REFERENCE, EmptyEvaluationError, write_report
     from lic.evaluation.sweep import summarise, sweep, usable
 
+    if (folder is None) == (picture_set is None):
+        raise click.UsageError("give either FOLDER or --set")
+    if picture_set and manifest:
+        raise click.UsageError("--manifest is for the points on Kodak, not for those of a --set")
     if points:
         qualities = tuple(100 * i / (points - 1) for i in range(points))
-    pictures, skipped = usable(list_pictures([folder]))
+    if folder is None:
+        folder = out / "pictures"
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = hard_pictures.write_hard_pictures(folder)
+    else:
+        paths = list_pictures([folder])
+    pictures, skipped = usable(paths)
     if not pictures:
         raise EmptyEvaluationError(f"there is no usable picture in {folder}")
     codecs = _codecs(weights, qualities, peers, compressai)
@@ -112,11 +133,14 @@ def evaluate(
             jobs,
             lambda row: bar.update(task, advance=1, description=row.codec),
         )
-    summary = {**summarise(codecs, rows), "skipped": skipped}
-    write_report(out, summary, codecs, pictures, sheet_bpp)
+    published = {} if picture_set else anchors.kodak()
+    summary = {**summarise(codecs, rows, published), "skipped": skipped}
+    write_report(out, summary, codecs, pictures, sheet_bpp, published)
+    anchor = REFERENCE if picture_set else "VTM"
     for name, columns in summary["codecs"].items():
-        rate = summary["bd_rate"]["VTM"].get(name)
-        click.echo(f"{name}: BD-rate against VTM {'none' if rate is None else f'{rate:+.1f} %'}")
+        rate = summary["bd_rate"].get(anchor, {}).get(name)
+        words = "none" if rate is None else f"{rate:+.1f} %"
+        click.echo(f"{name}: BD-rate against {anchor} {words}")
         for setting, bpp, psnr in zip(
             columns["setting"], columns["bpp"], columns["psnr"], strict=True
         ):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from lic.codec.errors import extra
@@ -13,8 +13,8 @@ _LABELS = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)"}
 
 
 def rate_distortion_plot(
-    curves: dict[str, dict[str, Any]],
-    published: dict[str, dict[str, Any]],
+    curves: Mapping[str, Mapping[str, Any]],
+    published: Mapping[str, Mapping[str, Any]],
     metric: str,
     kind: str,
 ) -> bytes:

@@ -6,14 +6,13 @@ import html
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lic.codec.errors import LicError
 from lic.codec.output import write_file
 from lic.codec.picture import read_picture
-from lic.evaluation import anchors
 from lic.evaluation.codecs import Codec
 from lic.evaluation.compare import contact_sheet, nearest_rate
 from lic.evaluation.page import image, page, table
@@ -31,6 +30,9 @@ _COLUMNS = {
     "decode_mb": "{:.0f}",
 }
 
+REFERENCE = "AVIF"
+"""The codec against which every picture's BD-rate is shown."""
+
 
 def write_report(
     out: Path,
@@ -38,14 +40,16 @@ def write_report(
     codecs: Sequence[Codec],
     pictures: Sequence[Path],
     sheet_bpp: float,
+    published: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Write summary.json, psnr and ms_ssim plots (PNG, SVG) and report.html to the folder ``out``.
 
-    The page shows contact sheets of the first, middle and last picture at ``sheet_bpp``.
+    The plot of PSNR has the ``published`` curves, too. The page shows contact sheets of the first,
+    middle and last picture at ``sheet_bpp``.
     """
     text = json.dumps(_strict(summary), indent=1, allow_nan=False)
     write_file(out / "summary.json", (text + "\n").encode())
-    curves, published = summary["codecs"], anchors.kodak()
+    curves = summary["codecs"]
     parts = ["<h1>Rate and distortion</h1>", f"<p>{len(pictures)} pictures, by real files.</p>"]
     for metric, name in (("psnr", "psnr"), ("ms_ssim_db", "ms_ssim")):
         others = published if metric == "psnr" else {}
@@ -54,6 +58,8 @@ def write_report(
         parts.append(image((out / f"{name}.png").read_bytes()))
     parts += ["<h2>BD-rate (PSNR), percent; negative: fewer bits than the row's codec</h2>"]
     parts += [_matrix(summary["bd_rate"], list(curves))]
+    if rates := summary["bd_rate_by_picture"].get(REFERENCE):
+        parts += [f"<h2>BD-rate against {REFERENCE}, picture by picture</h2>", _by_picture(rates)]
     for name, columns in curves.items():
         parts += [f"<h2>{html.escape(name)}</h2>", _columns(columns)]
     parts.append(f"<h2>At {sheet_bpp:g} bits per pixel</h2>")
@@ -84,6 +90,16 @@ def _matrix(rates: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> s
         for anchor, row in rates.items()
     ]
     return table(["against", *names], rows)
+
+
+def _by_picture(rates: Mapping[str, Mapping[str, Any]]) -> str:
+    def row(name: str, percents: Iterable[float]) -> list[str]:
+        return [name, *("none" if math.isnan(p) else f"{p:+.1f}" for p in percents)]
+
+    pictures = next(iter(rates.values()))["pictures"]
+    rows = [row(key, (each[key] for each in rates.values())) for key in ("mean", "worst")]
+    rows += [row(p, (each["pictures"][p] for each in rates.values())) for p in pictures]
+    return table(["picture", *rates], rows)
 
 
 def _columns(columns: Mapping[str, Sequence[float]]) -> str:

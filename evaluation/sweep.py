@@ -16,7 +16,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -26,7 +26,6 @@ import numpy as np
 
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
-from lic.evaluation import anchors
 from lic.evaluation.codecs import Codec
 from lic.evaluation.metrics import bd_rate, decibel, lpips, ms_ssim, psnr
 
@@ -201,34 +200,71 @@ def _gather(futures: list[Future[dict[str, float]]]) -> list[dict[str, float]]:
     return [future.result() for future in futures]
 
 
-def summarise(codecs: Sequence[Codec], rows: Sequence[Row]) -> dict[str, Any]:
+def summarise(
+    codecs: Sequence[Codec], rows: Sequence[Row], published: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
     """Mean columns of every codec, and the BD-rates between all curves.
 
     Returns
     -------
     {"codecs": {name: {"setting": [...], "bpp": [...], "psnr": [...], ...}}, "bd_rate": {anchor:
-    {name: percent}}}; anchors are the measured codecs and the published curves on Kodak. PSNR and
-    the others are means over the pictures of each picture's value, as in the literature.
+    {name: percent}}, "bd_rate_by_picture": {anchor: {name: {"mean": percent, "worst": percent,
+    "worst_picture": picture, "pictures": {picture: percent}}}}}. Anchors are the measured codecs
+    and, for the mean curves, the ``published`` ones. PSNR and the others are means over the
+    pictures of each picture's value, as in the literature. Curves that have no BD-rate are left out
+    of "bd_rate", of "mean" and of "worst"; in "pictures" they have nan.
     """
-    measured: dict[str, dict[str, list[float]]] = {}
-    for codec in codecs:
-        columns: dict[str, list[float]] = {"setting": list(codec.settings)}
-        groups = [
-            [r for r in rows if r.codec == codec.version and r.setting == setting]
-            for setting in codec.settings
-        ]
-        for key in _MEANS:
-            columns[key] = [statistics.fmean(getattr(r, key) for r in g) for g in groups]
-        columns["ms_ssim_db"] = [statistics.fmean(decibel(r.ms_ssim) for r in g) for g in groups]
-        for key in ("encode_mb", "decode_mb"):
-            columns[key] = [max(getattr(r, key) for r in g) for g in groups]
-        measured[codec.name] = columns
-    against = {**anchors.kodak(), **measured}
+    measured = {codec.name: _mean_columns(codec, rows) for codec in codecs}
     rates: dict[str, dict[str, float]] = {}
-    for anchor, curve in against.items():
-        rates[anchor] = {}
-        for name, columns in measured.items():
-            rate = bd_rate(curve["bpp"], curve["psnr"], columns["bpp"], columns["psnr"])
-            if name != anchor and not math.isnan(rate):
-                rates[anchor][name] = rate
-    return {"codecs": measured, "bd_rate": rates}
+    for anchor, curve in {**published, **measured}.items():
+        found = {
+            name: bd_rate(curve["bpp"], curve["psnr"], columns["bpp"], columns["psnr"])
+            for name, columns in measured.items()
+            if name != anchor
+        }
+        rates[anchor] = {name: rate for name, rate in found.items() if not math.isnan(rate)}
+    return {
+        "codecs": measured,
+        "bd_rate": rates,
+        "bd_rate_by_picture": _rates_by_picture(codecs, rows),
+    }
+
+
+def _mean_columns(codec: Codec, rows: Sequence[Row]) -> dict[str, list[float]]:
+    columns: dict[str, list[float]] = {"setting": list(codec.settings)}
+    groups = [
+        [r for r in rows if r.codec == codec.version and r.setting == setting]
+        for setting in codec.settings
+    ]
+    for key in _MEANS:
+        columns[key] = [statistics.fmean(getattr(r, key) for r in g) for g in groups]
+    columns["ms_ssim_db"] = [statistics.fmean(decibel(r.ms_ssim) for r in g) for g in groups]
+    for key in ("encode_mb", "decode_mb"):
+        columns[key] = [max(getattr(r, key) for r in g) for g in groups]
+    return columns
+
+
+def _rates_by_picture(
+    codecs: Sequence[Codec], rows: Sequence[Row]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    pictures = sorted({row.picture for row in rows})
+    by_key = {row.key: row for row in rows}
+
+    def curve(codec: Codec, picture: str) -> tuple[list[float], list[float]]:
+        points = [by_key[codec.version, setting, picture] for setting in codec.settings]
+        return [p.bpp for p in points], [p.psnr for p in points]
+
+    def compare(anchor: Codec, codec: Codec) -> dict[str, Any]:
+        rates = {p: bd_rate(*curve(anchor, p), *curve(codec, p)) for p in pictures}
+        known = {picture: rate for picture, rate in rates.items() if not math.isnan(rate)}
+        return {
+            "mean": statistics.fmean(known.values()) if known else math.nan,
+            "worst": max(known.values(), default=math.nan),
+            "worst_picture": max(known, key=lambda picture: known[picture], default=None),
+            "pictures": rates,
+        }
+
+    return {
+        anchor.name: {codec.name: compare(anchor, codec) for codec in codecs if codec is not anchor}
+        for anchor in codecs
+    }
