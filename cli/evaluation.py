@@ -141,6 +141,13 @@ def evaluate(
         rate = summary["bd_rate"].get(anchor, {}).get(name)
         words = "none" if rate is None else f"{rate:+.1f} %"
         click.echo(f"{name}: BD-rate against {anchor} {words}")
+        if by_picture := picture_set and summary["bd_rate_by_picture"].get(anchor, {}).get(name):
+            click.echo(
+                "  by picture: mean {mean:+.1f} %, worst {worst:+.1f} % ({worst_picture})".format(
+                    **by_picture
+                )
+                + f"; without, as no quality is common: {len(by_picture['without'])}"
+            )
         for setting, bpp, psnr in zip(
             columns["setting"], columns["bpp"], columns["psnr"], strict=True
         ):
