@@ -138,9 +138,18 @@ def evaluate(
     write_report(out, summary, codecs, pictures, sheet_bpp, published)
     anchor = REFERENCE if picture_set else "VTM"
     for name, columns in summary["codecs"].items():
-        rate = summary["bd_rate"].get(anchor, {}).get(name)
-        words = "none" if rate is None else f"{rate:+.1f} %"
-        click.echo(f"{name}: BD-rate against {anchor} {words}")
+        if name != anchor:
+            rate = summary["bd_rate"].get(anchor, {}).get(name)
+            words = "none" if rate is None else f"{rate:+.1f} %"
+            click.echo(f"{name}: BD-rate against {anchor} {words}")
+        else:
+            click.echo(f"{name}:")
+        if by_picture := picture_set and summary["bd_rate_by_picture"].get(anchor, {}).get(name):
+            mean, worst, picture = (by_picture[k] for k in ("mean", "worst", "worst_picture"))
+            if picture:
+                click.echo(f"  by picture: mean {mean:+.1f} %, worst {worst:+.1f} % ({picture})")
+            if without := len(by_picture["without"]):
+                click.echo(f"  {without} pictures have none, as no quality is common")
         for setting, bpp, psnr in zip(
             columns["setting"], columns["bpp"], columns["psnr"], strict=True
         ):

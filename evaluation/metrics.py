@@ -79,6 +79,20 @@ def decibel(similarity: float) -> float:
     return math.inf if similarity >= 1 else -10 * math.log10(1 - similarity)
 
 
+def front(
+    bpp: Sequence[float], quality: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The points of a curve, by rate, that are better than all of lower rate, and not lossless.
+
+    Single pictures that a codec does badly on may get worse with its setting.
+    """
+    points: list[tuple[float, float]] = []
+    for rate, value in sorted(zip(bpp, quality, strict=True), key=lambda p: (p[0], -p[1])):
+        if math.isfinite(value) and (not points or value > points[-1][1]):
+            points.append((rate, value))
+    return tuple(p[0] for p in points), tuple(p[1] for p in points)
+
+
 def bd_rate(
     anchor_bpp: Sequence[float],
     anchor_quality: Sequence[float],
@@ -93,6 +107,8 @@ def bd_rate(
     """
     with extra("bjontegaard", "evaluation"):
         from bjontegaard import bd_rate as bjontegaard_rate
+    if not anchor_quality or not quality:
+        return math.nan
     overlap = min(max(anchor_quality), max(quality)) - max(min(anchor_quality), min(quality))
     if not 0 < overlap < math.inf or math.inf in quality or math.inf in anchor_quality:
         return math.nan

@@ -60,6 +60,7 @@ def write_report(
     parts += [_matrix(summary["bd_rate"], list(curves))]
     if rates := summary["bd_rate_by_picture"].get(REFERENCE):
         parts += [f"<h2>BD-rate against {REFERENCE}, picture by picture</h2>", _by_picture(rates)]
+        parts.append("<p>none: no quality is common; mean and worst are of the others.</p>")
     for name, columns in curves.items():
         parts += [f"<h2>{html.escape(name)}</h2>", _columns(columns)]
     parts.append(f"<h2>At {sheet_bpp:g} bits per pixel</h2>")

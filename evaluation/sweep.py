@@ -27,7 +27,7 @@ import numpy as np
 from lic.codec.errors import LicError
 from lic.codec.picture import read_picture
 from lic.evaluation.codecs import Codec
-from lic.evaluation.metrics import bd_rate, decibel, lpips, ms_ssim, psnr
+from lic.evaluation.metrics import bd_rate, decibel, front, lpips, ms_ssim, psnr
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,11 @@ def summarise(
     -------
     {"codecs": {name: {"setting": [...], "bpp": [...], "psnr": [...], ...}}, "bd_rate": {anchor:
     {name: percent}}, "bd_rate_by_picture": {anchor: {name: {"mean": percent, "worst": percent,
-    "worst_picture": picture, "pictures": {picture: percent}}}}}. Anchors are the measured codecs
-    and, for the mean curves, the ``published`` ones. PSNR and the others are means over the
-    pictures of each picture's value, as in the literature. Curves that have no BD-rate are left out
-    of "bd_rate", of "mean" and of "worst"; in "pictures" they have nan.
+    "worst_picture": picture, "without": [picture, ...], "pictures": {picture: percent}}}}}. Anchors
+    are the measured codecs and, for the mean curves, the ``published`` ones. PSNR and the others
+    are means over the pictures of each picture's value, as in the literature. A picture's curves
+    are reduced to their fronts. Those that reach no common quality, often the worst of all, have no
+    BD-rate: they are listed in "without", and not part of "mean" and "worst".
     """
     measured = {codec.name: _mean_columns(codec, rows) for codec in codecs}
     rates: dict[str, dict[str, float]] = {}
@@ -250,9 +251,9 @@ def _rates_by_picture(
     pictures = sorted({row.picture for row in rows})
     by_key = {row.key: row for row in rows}
 
-    def curve(codec: Codec, picture: str) -> tuple[list[float], list[float]]:
+    def curve(codec: Codec, picture: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         points = [by_key[codec.version, setting, picture] for setting in codec.settings]
-        return [p.bpp for p in points], [p.psnr for p in points]
+        return front([p.bpp for p in points], [p.psnr for p in points])
 
     def compare(anchor: Codec, codec: Codec) -> dict[str, Any]:
         rates = {p: bd_rate(*curve(anchor, p), *curve(codec, p)) for p in pictures}
@@ -261,6 +262,7 @@ def _rates_by_picture(
             "mean": statistics.fmean(known.values()) if known else math.nan,
             "worst": max(known.values(), default=math.nan),
             "worst_picture": max(known, key=lambda picture: known[picture], default=None),
+            "without": [picture for picture in pictures if picture not in known],
             "pictures": rates,
         }
 

@@ -13,7 +13,9 @@ from lic.cli.main import main
 from lic.codec import DEFAULT_WEIGHTS
 from lic.codec.picture import read_picture
 from lic.evaluation import hard_pictures
+from lic.evaluation.codecs import PillowCodec
 from lic.evaluation.drawing import clouds, disc, gradient, noise, random_integers, text, text_width
+from lic.evaluation.sweep import Row, summarise
 
 SET = {
     "checkerboards": (384, 512, "0426458d492c9001"),
@@ -124,7 +126,33 @@ def test_eval_measures_the_set_against_its_peers_alone(
     assert rates["worst"] == rates["pictures"][rates["worst_picture"]]
     assert rates["worst"] == max(rates["pictures"].values()) < 0
     assert rates["mean"] == pytest.approx(sum(rates["pictures"].values()) / 2)
+    assert rates["without"] == []
     assert "BD-rate against AVIF none" in result.output
+
+
+def test_pictures_without_a_common_quality_are_listed_and_not_averaged() -> None:
+    codecs = [PillowCodec(name, (1.0, 2.0, 3.0), "PNG") for name in ("anchor", "codec")]
+    curves = {
+        ("anchor", "twice"): ((1, 30), (2, 33), (4, 36)),
+        ("codec", "twice"): ((2, 30), (4, 33), (8, 36)),
+        # It gets worse in the end.
+        ("anchor", "falling"): ((1, 30), (2, 33), (4, 36)),
+        ("codec", "falling"): ((3, 30), (6, 33), (8, 32)),
+        ("anchor", "below"): ((1, 30), (2, 33), (4, 36)),
+        ("codec", "below"): ((1, 10), (2, 13), (4, 16)),
+    }
+    rows = [
+        Row(codec.version, setting, picture, bpp, psnr, 0.9, 0.1, 1, 1, 1, 1)
+        for codec in codecs
+        for picture in ("twice", "falling", "below")
+        for setting, (bpp, psnr) in zip(codec.settings, curves[codec.name, picture], strict=True)
+    ]
+    rates = summarise(codecs, rows, {})["bd_rate_by_picture"]["anchor"]["codec"]
+    assert rates["pictures"]["twice"] == pytest.approx(100)
+    assert rates["pictures"]["falling"] == pytest.approx(200)
+    assert rates["without"] == ["below"]
+    assert rates["mean"] == pytest.approx(150)
+    assert (rates["worst"], rates["worst_picture"]) == (rates["pictures"]["falling"], "falling")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from lic.evaluation.anchors import kodak as anchors
 from lic.evaluation.metrics import (
     bd_rate,
     decibel,
+    front,
     ms_ssim,
     psnr,
 )
@@ -45,6 +46,13 @@ def test_twice_the_rate_is_plus_100_percent() -> None:
 
 def test_curves_that_do_not_overlap_have_no_bd_rate() -> None:
     assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [1, 2, 3], [40, 41, 42]))
+    assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [], []))
+
+
+def test_the_front_of_a_curve_rises_and_is_finite() -> None:
+    assert front([4, 1, 3, 2, 5], [33, 30, 31, 32, math.inf]) == ((1, 2, 4), (30, 32, 33))
+    assert front([1, 1, 2], [30, 31, 31]) == ((1,), (31,))
+    assert front([1], [math.inf]) == ((), ())
 
 
 def test_lpips_without_its_weights_is_nan(tmp_path: Path) -> None:
