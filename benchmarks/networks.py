@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from lic.integer_networks import Graph, _native
-from lic.integer_networks.layers import Convolution, Depthwise, Input, Layer, Multiplier
+from lic.integer_networks.layers import Convolution, Depthwise, Input, Layer
 from lic.integer_networks.native import NativeGraph, instruction_sets
+from lic.integer_networks.values import Multiplier
 
 SIDES = (96, 96)
 ROUNDS = 2_000_000

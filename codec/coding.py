@@ -41,6 +41,9 @@ def encode_picture(
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
         raise PictureError(f"the quality must lie between 0 and 100, not {quality}")
+    if effort:
+        with extra("torch", "torch"):
+            from lic.codec.annealing import improve
     height, width = pixels.shape[:2]
     header = Header(
         width=width,
@@ -56,8 +59,6 @@ def encode_picture(
         )
     )
     if effort:
-        with extra("torch", "torch"):
-            from lic.codec.annealing import improve
         improve(weights, pixels, coded, header, effort, report)
     streams = tuple(tile.stream for tile in coded)
     return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()

@@ -116,7 +116,7 @@ class Header:
 
     @property
     def level(self) -> float:
-        """The quality as the network takes it, 0 to 1."""
+        """The quality as networks of floats take it, 0 to 1."""
         return self.quality / QUALITY_STEPS
 
     @property

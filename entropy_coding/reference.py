@@ -1,7 +1,7 @@
 """The coder again, in NumPy: slow, short, and writing the same bytes as the native one.
 
 Use it to check `coder` (the tests compare them), or to write the format in another language: it
-follows the description in `stream` without the native coder's shortcuts. Never needed otherwise.
+follows FORMAT.md without the native coder's shortcuts. Never needed otherwise.
 """
 
 from __future__ import annotations

@@ -1,24 +1,6 @@
 """What every coder of the stream format shares, whatever computes its intervals.
 
-The format, for N interleaved rANS lanes in each of C chunks::
-
-    1 byte      log2 N, N = 1 .. 64, and 16 times log2 C, C = 1 .. 16
-    4 (C - 1)   lengths in bytes of all chunks but the last, little-endian
-    C times:
-      5 N bytes   the lanes' states, each in [2**24, 2**40), little-endian
-      2 bytes     words of 16 bits, little-endian, in the order in which the decoder reads them
-      ...
-      ... 1 byte  escape bits, read backwards from the chunk's last byte, in each byte from the
-                  most significant bit down; the last byte read is filled up with zeros
-
-Words and escape bytes meet exactly. Of the n symbols of a call, chunk c has those from
-floor(n c / C) to floor(n (c + 1) / C) - 1, and symbol i of these belongs to lane i mod N. The
-decoder takes a symbol's slot from its lane's state (the low 18 bits), advances the state, and while
-that is below 2**24, shifts in the next word: one, or two after a symbol of fewer than 4 counts. The
-encoder's initial states, which are the decoder's final ones, are all 2**24 plus the 24-bit check
-value of all symbols, and of further values that both sides checked in between
-(`reference.ReferenceCheck`).
-
+FORMAT.md beside this module describes a stream, its lanes, chunks, escapes and check value.
 `coder` has the coder to use; `reference` one that is slow and easy to read.
 """
 

@@ -3,9 +3,12 @@
 ========================  ==================================================================
 `Graph`                   layers, checked when made: no accumulator can overflow
 `layers`                  what a graph is made of
+`values`                  what is known of values before anything runs, and the proofs
 `reference.run`           a graph's outputs in NumPy: the definition
 `native.NativeGraph`      the same in C++, at the speed of the machine
 `fixed_point`             rescaling, gains by quality, the exponential
+`codec_network`           the graphs of a codec, and the tables between them
+`serialization`           such a codec as plain data, and back
 ========================  ==================================================================
 
 Nothing here knows of pictures, files or floats, and nothing but NumPy is needed.

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import GraphError
-from .layers import Add, Concatenation, Depthwise, Input, Layer, Mixture, Value
+from .layers import Add, Concatenation, Depthwise, Input, Layer, Mixture
+from .values import Value
 
 MAXIMUM_LAYERS = 1024
 # Of all layers' values together: what is kept by channel, here and by executors.

@@ -1,8 +1,8 @@
 """The layers of integer networks, as frozen values, and the proof that none can overflow.
 
-A layer takes values, arrays (batch, height, width, channels) of integers, to a value. `Value` is
-what is known of one without running anything: channels, resolution and bounds. Each layer's
-`value` derives its own from its sources' and raises `GraphError` if an accumulator could exceed
+A layer takes values, arrays (batch, height, width, channels) of integers, to a value. What is known
+of one without running anything is a `lic.integer_networks.values.Value`. Each layer's `value`
+derives its own from its sources' and raises `GraphError` if an accumulator could exceed
 32 bits, if an activation could exceed 16, or if shapes do not fit. `reference` says what a layer
 computes; `graph` puts layers together.
 """
@@ -12,129 +12,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import GraphError
-from .fixed_point import ACCUMULATOR_LIMIT, LARGEST, LOG_BITS, MULTIPLIER_LIMIT
+from .fixed_point import LARGEST, MULTIPLIER_LIMIT
+from .values import (
+    Multiplier,
+    Value,
+    check_accumulators,
+    check_array,
+    length_of,
+    require,
+    saturated,
+    uniform,
+)
 
 MAXIMUM_CHANNELS = 8192
 MAXIMUM_COMPONENTS = 4
 _FACTORS = (2, 4, 8)
 _KERNELS = (3, 5, 7)
-
-
-@dataclass(frozen=True, eq=False)
-class Value:
-    """What is known of a layer's result before anything runs."""
-
-    low: NDArray[np.int64]
-    """The least that each channel can be, (C,)."""
-    high: NDArray[np.int64]
-    """The most that each channel can be, (C,)."""
-    resolution: Fraction
-    """Its sides relative to those of the graph's inputs of resolution 1."""
-
-    @property
-    def channels(self) -> int:
-        """The number of channels C."""
-        return int(self.low.size)
-
-    @property
-    def narrow(self) -> bool:
-        """Whether 16 bits hold it."""
-        return bool(max(-self.low.min(), self.high.max()) <= LARGEST)
-
-    def require_activations(self) -> Value:
-        """The same value, of 16 bits, or `GraphError`."""
-        if not self.narrow:
-            raise GraphError("a value of more than 16 bits is used as an activation")
-        return self
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise GraphError(message)
-
-
-def _check_array(name: str, array: Any, shape: tuple[int, ...], *types: type) -> None:
-    if not isinstance(array, np.ndarray) or array.dtype not in types or array.shape != shape:
-        kinds = " or ".join(t.__name__ for t in types)
-        raise GraphError(f"{name} must be {kinds} of shape {shape}")
-
-
-def _length(array: Any) -> int:
-    """The length of an array's first axis, 0 if there is none."""
-    return array.shape[0] if isinstance(array, np.ndarray) and array.ndim else 0
-
-
-def _uniform(low: int, high: int, channels: int, resolution: Fraction) -> Value:
-    return Value(np.full(channels, low), np.full(channels, high), resolution)
-
-
-def _saturated(source: Value) -> Value:
-    """A value of the source's shape that can be any activation."""
-    return _uniform(-LARGEST, LARGEST, source.channels, source.resolution)
-
-
-@dataclass(frozen=True, eq=False)
-class Multiplier:
-    """A factor for each channel, fixed, or interpolated between quality levels.
-
-    Exactly one of the two is given. ``offsets`` are added to what was rescaled.
-    """
-
-    fixed: NDArray[np.int32] | None = None
-    """(C,): 0 to 2**31 - 1."""
-    logarithms: NDArray[np.int32] | None = None
-    """(levels, C): base-2 logarithms in 1/2**16, from 0 to 31 (exclusive), by quality level."""
-    offsets: NDArray[np.int32] | None = None
-    """(levels, C): addends by quality level, at most 2**30 in magnitude."""
-
-    def check(self, channels: int) -> None:
-        """Raise `GraphError` if this is no factor for so many channels."""
-        _require((self.fixed is None) != (self.logarithms is None), "a multiplier must be one kind")
-        if self.fixed is not None:
-            _check_array("multipliers", self.fixed, (channels,), np.int32)
-            _require(bool((self.fixed >= 0).all()), "a multiplier is negative")
-        for name, table, low, high in (
-            ("logarithms", self.logarithms, 0, (31 << LOG_BITS) - 1),
-            ("offsets", self.offsets, -(2**30), 2**30),
-        ):
-            if table is not None:
-                levels = _length(table)
-                _check_array(name, table, (levels, channels), np.int32)
-                _require(1 <= levels <= 64, "a table must have 1 to 64 quality levels")
-                _require(bool(((low <= table) & (table <= high)).all()), f"{name} out of range")
-
-
-def _check_accumulators(
-    weights: NDArray[np.integer[Any]],
-    bias: NDArray[np.int32],
-    source: Value,
-    axes: int | tuple[int, ...],
-) -> None:
-    """Prove that the sums over some axes of weights times the source's channels, plus bias, fit.
-
-    The last axis of the weights is that of the source's channels. Bounds contain zero, and so do
-    those of each term: partial sums in any order fit as well.
-    """
-    bound = source.high[0]
-    if (source.high == bound).all() and (source.low == -bound).all():  # most layers' inputs
-        # Unsigned, since the magnitude of the least integer of a type does not fit in that type.
-        magnitudes = np.abs(weights).view(f"u{weights.dtype.itemsize}")
-        most = magnitudes.sum(axis=axes, dtype=np.int64) * bound
-    else:
-        positive = np.maximum(weights, 0, dtype=np.int64)
-        negative = positive - weights
-        most = np.maximum(
-            (positive * source.high - negative * source.low).sum(axis=axes),
-            (negative * source.high - positive * source.low).sum(axis=axes),
-        )
-    most = most + np.abs(bias, dtype=np.int64)
-    _require(bool(most.max() <= ACCUMULATOR_LIMIT), "an accumulator could overflow 32 bits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +48,10 @@ class Input:
 
     def value(self, sources: Sequence[Value]) -> Value:
         """The input itself."""
-        _require(0 < self.channels <= MAXIMUM_CHANNELS, "a value has too many channels")
-        _require(-LARGEST <= self.low <= 0 <= self.high <= LARGEST, "an input's bounds are wrong")
-        _require(0 < self.divisor <= 64, "an input's resolution is wrong")
-        return _uniform(self.low, self.high, self.channels, Fraction(1, self.divisor))
+        require(0 < self.channels <= MAXIMUM_CHANNELS, "a value has too many channels")
+        require(-LARGEST <= self.low <= 0 <= self.high <= LARGEST, "an input's bounds are wrong")
+        require(0 < self.divisor <= 64, "an input's resolution is wrong")
+        return uniform(self.low, self.high, self.channels, Fraction(1, self.divisor))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,18 +73,18 @@ class Convolution:
     def value(self, sources: Sequence[Value]) -> Value:
         """Bounds by the limits."""
         source = sources[0].require_activations()
-        outputs = _length(self.weights)
-        _require(0 < outputs <= MAXIMUM_CHANNELS, "a value has too many channels")
-        _check_array("weights", self.weights, (outputs, source.channels), np.int8, np.int16)
-        _check_array("bias", self.bias, (outputs,), np.int32)
+        outputs = length_of(self.weights)
+        require(0 < outputs <= MAXIMUM_CHANNELS, "a value has too many channels")
+        check_array("weights", self.weights, (outputs, source.channels), np.int8, np.int16)
+        check_array("bias", self.bias, (outputs,), np.int32)
         self.multiplier.check(outputs)
         _check_limits(self.low, self.high)
-        _check_accumulators(self.weights, self.bias, source, 1)
-        return _uniform(self.low, self.high, outputs, source.resolution)
+        check_accumulators(self.weights, self.bias, source, 1)
+        return uniform(self.low, self.high, outputs, source.resolution)
 
 
 def _check_limits(low: int, high: int) -> None:
-    _require(-(2**30) <= low <= 0 <= high <= 2**30, "a layer's limits are wrong")
+    require(-(2**30) <= low <= 0 <= high <= 2**30, "a layer's limits are wrong")
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,15 +107,15 @@ class Depthwise:
     def value(self, sources: Sequence[Value]) -> Value:
         """Bounds by the limits, which are of 16 bits."""
         source = sources[0].require_activations()
-        side = _length(self.weights)
-        _require(side in _KERNELS, "a depthwise kernel must be 3, 5 or 7 wide")
+        side = length_of(self.weights)
+        require(side in _KERNELS, "a depthwise kernel must be 3, 5 or 7 wide")
         shape = (side, side, source.channels)
-        _check_array("weights", self.weights, shape, np.int8, np.int16)
-        _check_array("bias", self.bias, shape[2:], np.int32)
+        check_array("weights", self.weights, shape, np.int8, np.int16)
+        check_array("bias", self.bias, shape[2:], np.int32)
         self.multiplier.check(source.channels)
         _check_limits(self.low, self.high)
-        _check_accumulators(self.weights, self.bias, source, (0, 1))
-        result = _uniform(self.low, self.high, source.channels, source.resolution)
+        check_accumulators(self.weights, self.bias, source, (0, 1))
+        result = uniform(self.low, self.high, source.channels, source.resolution)
         return result.require_activations()
 
 
@@ -234,13 +131,13 @@ class HardSwish:
         """All of 16 bits."""
         source = sources[0].require_activations()
         _check_gate(self.three, self.multiplier)
-        return _saturated(source)
+        return saturated(source)
 
 
 def _check_gate(three: int, multiplier: int) -> None:
     # 32767 * 2 * three must fit in 32 bits.
-    _require(0 < three < 2**15, "a gate's unit is out of range")
-    _require(0 <= multiplier <= MULTIPLIER_LIMIT, "a multiplier is out of range")
+    require(0 < three < 2**15, "a gate's unit is out of range")
+    require(0 <= multiplier <= MULTIPLIER_LIMIT, "a multiplier is out of range")
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,9 +154,9 @@ class Gate:
     def value(self, sources: Sequence[Value]) -> Value:
         """All of 16 bits, half as many channels."""
         source = sources[0].require_activations()
-        _require(source.channels % 2 == 0, "a gate needs an even number of channels")
+        require(source.channels % 2 == 0, "a gate needs an even number of channels")
         _check_gate(self.three, self.multiplier)
-        return _uniform(-LARGEST, LARGEST, source.channels // 2, source.resolution)
+        return uniform(-LARGEST, LARGEST, source.channels // 2, source.resolution)
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,8 +169,8 @@ class Add:
         """All of 16 bits."""
         first, second = (source.require_activations() for source in sources)
         same = first.channels == second.channels and first.resolution == second.resolution
-        _require(same, "an addition's values have different shapes")
-        return _saturated(first)
+        require(same, "an addition's values have different shapes")
+        return saturated(first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,8 +184,8 @@ class Gain:
         """All of 16 bits."""
         source = sources[0].require_activations()
         self.multiplier.check(source.channels)
-        _require(self.multiplier.offsets is None, "a gain has no offsets")
-        return _saturated(source)
+        require(self.multiplier.offsets is None, "a gain has no offsets")
+        return saturated(source)
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,15 +198,15 @@ class Concatenation:
         """The sources' bounds."""
         parts = [source.require_activations() for source in sources]
         resolution = parts[0].resolution
-        _require(all(p.resolution == resolution for p in parts), "values of different sizes")
+        require(all(p.resolution == resolution for p in parts), "values of different sizes")
         low, high = (np.concatenate([getattr(p, n) for p in parts]) for n in ("low", "high"))
-        _require(low.size <= MAXIMUM_CHANNELS, "a value has too many channels")
+        require(low.size <= MAXIMUM_CHANNELS, "a value has too many channels")
         return Value(low, high, resolution)
 
 
 def _cell(factor: int) -> int:
     """How many places a cell of factor x factor has; raises `GraphError` if that is not allowed."""
-    _require(factor in _FACTORS, "a shuffle's factor must be 2, 4 or 8")
+    require(factor in _FACTORS, "a shuffle's factor must be 2, 4 or 8")
     return factor**2
 
 
@@ -324,7 +221,7 @@ class Unshuffle:
         """The source's bounds, as often as a cell has places."""
         source = sources[0].require_activations()
         places = _cell(self.factor)
-        _require(source.channels * places <= MAXIMUM_CHANNELS, "a value has too many channels")
+        require(source.channels * places <= MAXIMUM_CHANNELS, "a value has too many channels")
         low, high = np.tile(source.low, places), np.tile(source.high, places)
         return Value(low, high, source.resolution / self.factor)
 
@@ -340,7 +237,7 @@ class Shuffle:
         """The widest of the bounds that a channel is made of."""
         source = sources[0].require_activations()
         places = _cell(self.factor)
-        _require(source.channels % places == 0, "a shuffle's channels do not divide")
+        require(source.channels % places == 0, "a shuffle's channels do not divide")
         low, high = (x.reshape(places, -1) for x in (source.low, source.high))
         return Value(low.min(axis=0), high.max(axis=0), source.resolution * self.factor)
 
@@ -356,7 +253,7 @@ class Subsample:
     def value(self, sources: Sequence[Value]) -> Value:
         """The source's bounds."""
         source = sources[0].require_activations()
-        _require(self.row in (0, 1) and self.column in (0, 1), "a place in a cell is wrong")
+        require(self.row in (0, 1) and self.column in (0, 1), "a place in a cell is wrong")
         return Value(source.low, source.high, source.resolution / 2)
 
 
@@ -379,16 +276,16 @@ class Mixture:
 
     def value(self, sources: Sequence[Value]) -> Value:
         """The centres' bounds."""
-        _require(1 <= self.components <= MAXIMUM_COMPONENTS, "a mixture has 1 to 4 components")
+        require(1 <= self.components <= MAXIMUM_COMPONENTS, "a mixture has 1 to 4 components")
         first = sources[0]
         for source in sources:
             same = source.channels == first.channels and source.resolution == first.resolution
-            _require(same, "a mixture's sources have different shapes")
-            _require(source.channels % self.parts == 0, "a mixture's channels do not divide")
+            require(same, "a mixture's sources have different shapes")
+            require(source.channels % self.parts == 0, "a mixture's channels do not divide")
         channels = first.channels // self.parts * len(sources)
-        _require(channels <= MAXIMUM_CHANNELS, "a value has too many channels")
+        require(channels <= MAXIMUM_CHANNELS, "a value has too many channels")
         # Beyond 16 bits, so that nothing but an output can be made of it.
-        return _uniform(-(2**30), 2**30, channels, first.resolution)
+        return uniform(-(2**30), 2**30, channels, first.resolution)
 
 
 Layer = (

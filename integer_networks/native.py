@@ -16,6 +16,7 @@ from . import _native
 from . import layers as kinds
 from .graph import Graph, MixtureArrays, Result
 from .reference import addends, factors
+from .values import Multiplier
 
 _Scale = tuple[int, NDArray[np.int32], NDArray[np.int32]]
 
@@ -110,7 +111,7 @@ class NativeGraph:
         return kept[1]
 
 
-def _scale(place: int, multiplier: kinds.Multiplier, channels: int, quality: int) -> _Scale:
+def _scale(place: int, multiplier: Multiplier, channels: int, quality: int) -> _Scale:
     offsets = np.broadcast_to(addends(multiplier, quality), channels)
     return place, factors(multiplier, quality).astype(np.int32), offsets.astype(np.int32)
 

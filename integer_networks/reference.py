@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from . import layers as kinds
 from .fixed_point import Wide, apply_gain, at_quality, exp2, rescale, saturate
 from .graph import Graph, MixtureArrays, Result
-from .layers import Multiplier
+from .values import Multiplier
 
 
 def factors(multiplier: Multiplier, quality: int) -> Wide:

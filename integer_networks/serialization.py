@@ -19,6 +19,7 @@ from . import layers as kinds
 from .codec_network import STEPS, CodecNetwork
 from .errors import GraphError
 from .graph import MAXIMUM_LAYERS, Graph
+from .values import Multiplier
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -54,7 +55,7 @@ def _described(value: Any, place: str, arrays: Arrays) -> dict[str, Any]:
         if isinstance(item, np.ndarray):
             # Files have the memory of an array, whatever the order of its axes.
             arrays[f"{place}.{field.name}"] = np.ascontiguousarray(item)
-        elif isinstance(item, kinds.Multiplier):
+        elif isinstance(item, Multiplier):
             _described(item, f"{place}.{field.name}", arrays)
         elif item is not None:
             description[field.name] = list(item) if isinstance(item, tuple) else item
@@ -112,8 +113,8 @@ def _made(kind: type, values: dict[str, Any], place: str, arrays: Arrays) -> Any
     """A dataclass, by the types of its fields; takes what it uses out of ``values`` and arrays."""
     made = {}
     for name, hint in _hints(kind).items():
-        if hint is kinds.Multiplier:
-            made[name] = _made(kinds.Multiplier, {}, f"{place}.{name}", arrays)
+        if hint is Multiplier:
+            made[name] = _made(Multiplier, {}, f"{place}.{name}", arrays)
         elif hint is int or hint is str:
             if type(values.get(name)) is not hint:
                 raise GraphError(f"the layer {place} has no {hint.__name__} {name}")

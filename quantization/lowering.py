@@ -22,7 +22,8 @@ from lic.integer_networks.fixed_point import (
     LOG_BITS,
 )
 from lic.integer_networks.graph import Graph
-from lic.integer_networks.layers import Layer, Multiplier, Value
+from lic.integer_networks.layers import Layer
+from lic.integer_networks.values import Multiplier, Value
 from lic.quantization.calibration import Ranges
 from lic.quantization.float_graph import FloatLayer
 

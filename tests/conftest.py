@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
-from lic.codec.weights import Weights, load_weights
+from lic.codec.weights import Weights, load_weights, read_codec
+from lic.integer_networks.codec_network import CodecNetwork
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
@@ -52,7 +53,7 @@ def float_file(
     tmp_path_factory: pytest.TempPathFactory, budgie: NDArray[np.uint8]
 ) -> MakeFloatFile:
     """A function that makes a weights file of a preset: a linear codec, disturbed a little."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="needs the extra torch")
     from lic.models import PRESETS, create_preset, full_config
     from lic.models.weights_file import network_bytes
 
@@ -71,6 +72,12 @@ def float_file(
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def network() -> CodecNetwork:
+    """The codec of `TINY`."""
+    return read_codec(TINY.read_bytes())[1]
 
 
 @pytest.fixture(scope="session", params=["tiny", "mlicv2-tiny"])

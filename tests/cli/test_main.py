@@ -190,7 +190,7 @@ def expect(cases: list[Case], file: Path) -> None:
             assert len(result.output.splitlines()) == 1
 
 
-@pytest.mark.skipif(find_spec("torch") is not None, reason="torch is installed")
+@pytest.mark.skipif(find_spec("torch") is not None, reason="tests what happens without torch")
 def test_without_torch_commands_that_need_it_say_which_extra_to_install(
     picture: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from lic.cli.main import main
 from lic.cli.memory import is_out_of_memory
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 
 def test_failed_allocations_of_torch_and_of_python_are_told_from_other_errors() -> None:

@@ -12,7 +12,7 @@ from lic.codec.coding import encode_picture
 from lic.codec.manifest import WeightsEntry
 from lic.codec.weights import Weights
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs the extra torch")
 from lic.codec.annealing import schedule, soft_round  # noqa: E402  # needs torch
 
 Pixels = NDArray[np.uint8]

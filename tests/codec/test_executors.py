@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +13,10 @@ from lic.codec.executors import Executor, open_executor
 from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.executors.known_answers import check_answers, known_answers
 from lic.codec.latent_coding import decode_latents, encode_latents
-from lic.codec.weights import read_codec
 from lic.integer_networks.codec_network import CodecNetwork
 from lic.integer_networks.native import NativeGraph
 
-TINY = Path(__file__).parents[1] / "data" / "tiny.safetensors"
 Pixels = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def network() -> CodecNetwork:
-    return read_codec(TINY.read_bytes())[1]
 
 
 def results(executor: Executor, pixels: Pixels, quality: int) -> list[Any]:

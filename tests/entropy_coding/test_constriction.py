@@ -6,7 +6,7 @@ import pytest
 from lic.entropy_coding import SCALES, Decoder, Encoder, MixtureParameters, mixture_bits
 from lic.entropy_coding.reference import MixtureDistributions
 
-constriction = pytest.importorskip("constriction")
+constriction = pytest.importorskip("constriction", reason="compares with this coder")
 
 
 def probabilities(parameters):

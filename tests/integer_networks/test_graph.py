@@ -11,11 +11,11 @@ from lic.integer_networks.layers import (
     Depthwise,
     Input,
     Mixture,
-    Multiplier,
     Shuffle,
     Subsample,
     Unshuffle,
 )
+from lic.integer_networks.values import Multiplier
 
 
 def _multiplier(channels: int) -> Multiplier:

@@ -23,14 +23,13 @@ from lic.integer_networks.layers import (
     Input,
     Layer,
     Mixture,
-    Multiplier,
     Shuffle,
     Subsample,
     Unshuffle,
-    Value,
 )
 from lic.integer_networks.native import NativeGraph, instruction_sets
 from lic.integer_networks.reference import run
+from lic.integer_networks.values import Multiplier, Value
 
 ISAS = instruction_sets()
 LARGEST = 32767

@@ -12,12 +12,12 @@ from lic.integer_networks.layers import (
     Input,
     Layer,
     Mixture,
-    Multiplier,
     Shuffle,
     Subsample,
     Unshuffle,
 )
 from lic.integer_networks.reference import run
+from lic.integer_networks.values import Multiplier
 
 ONE = 2**31 - 1  # A multiplier of all but one.
 
