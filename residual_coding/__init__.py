@@ -1,0 +1,1 @@
+"""Pixels coded without a network, or on top of one."""
