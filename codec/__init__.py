@@ -44,6 +44,7 @@ def encode(
     effort: int = 0,
     report: Report = ignore,
     device: str = "cpu",
+    max_error: int | None = None,
 ) -> bytes:
     """Compress a picture.
 
@@ -62,6 +63,9 @@ def encode(
         Called with the numbers of iterations done and in all.
     device
         What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
+    max_error
+        Code without the network, so that no sample is off by more, 0 (without loss) to 255;
+        the quality says nothing then.
 
     Raises
     ------
@@ -71,7 +75,14 @@ def encode(
     from lic.codec.coding import encode_picture
     from lic.codec.weights import resolve
 
-    return encode_picture(pixels, quality, resolve(weights, device), effort=effort, report=report)
+    return encode_picture(
+        pixels,
+        quality,
+        resolve(weights, device),
+        effort=effort,
+        report=report,
+        max_error=max_error,
+    )
 
 
 def decode(

@@ -13,16 +13,21 @@ from typing import TypeVar
 
 import numpy as np
 
+from lic import residual_coding
 from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReference
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError, extra
+from lic.codec.executors import Executor, Latents
 from lic.codec.latent_coding import CodedTile, decode_latents, encode_latents
+from lic.codec.layering import Choice, choose
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
-from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, padded, tiles
+from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, padded, tiles, visible
 from lic.codec.weights import Weights
 from lic.entropy_coding import CorruptStreamError, scale_index
 from lic.integer_networks.codec_network import LATENT_STRIDE
+from lic.residual_coding import CorruptLayerError, Settings
 
+_Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
@@ -35,12 +40,15 @@ def encode_picture(
     tile: int = DEFAULT_TILE,
     effort: int = 0,
     report: Report = ignore,
+    max_error: int | None = None,
 ) -> bytes:
     """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
         raise PictureError(f"the quality must lie between 0 and 100, not {quality}")
+    if max_error is not None and not 0 <= max_error <= 255:
+        raise PictureError(f"the largest error must lie between 0 and 255, not {max_error}")
     if effort:
         with extra("torch", "torch"):
             from lic.codec.annealing import improve
@@ -52,33 +60,95 @@ def encode_picture(
         skip_below=int(scale_index(SKIP_SCALE)),
         tile=tile // TILE_UNIT,
     )
-    coded = list(
+    regions = list(tiles(width, height, tile))
+    if max_error is not None:
+        settings = Settings.within(max_error)
+        layers = _side_by_side(
+            lambda region: residual_coding.encode(pixels[region.slices], None, settings), regions
+        )
+        choices = [Choice(b"", layer) for layer in layers]
+    else:
+        coded = list(
+            _side_by_side(lambda region: _encode_tile(pixels, region, header, weights), regions)
+        )
+        if effort:
+            improve(weights, pixels, coded, header, effort, report)
+        choices = _choose(pixels, coded, header, weights.executor)
+    return Container(
+        header,
+        WeightsReference(weights.id, weights.digest),
+        tuple(choice.stream for choice in choices),
+        layers=tuple(choice.layer.stream if choice.layer else b"" for choice in choices),
+    ).to_bytes()
+
+
+def _choose(
+    pixels: Pixels, coded: list[CodedTile], header: Header, executor: Executor
+) -> list[Choice]:
+    """How each tile is coded at last, by what the decoder would show of it."""
+    shown = _Synthesis(executor, header)
+    for tile in coded:
+        shown.put(tile.region, tile.decoded)
+
+    def choose_tile(tile: CodedTile, with_network: bool = False) -> Choice:
+        source, base = pixels[tile.region.slices], shown.pixels(tile.region)
+        return choose(source, base, tile.stream, header.quality, with_network)
+
+    choices = list(_side_by_side(choose_tile, coded))
+    dropped = [not choice.stream for choice in choices]
+    if not any(dropped) or all(dropped):
+        return choices
+    # Beside a tile that the network does not code, it shows other pixels than before.
+    for tile, drop in zip(coded, dropped, strict=True):
+        if drop:
+            shown.put(tile.region, 0)
+    kept = iter(
         _side_by_side(
-            lambda region: _encode_tile(pixels, region, header, weights, bool(effort)),
-            tiles(width, height, tile),
+            lambda tile: choose_tile(tile, with_network=True),
+            [tile for tile, drop in zip(coded, dropped, strict=True) if not drop],
         )
     )
-    if effort:
-        improve(weights, pixels, coded, header, effort, report)
-    streams = tuple(tile.stream for tile in coded)
-    return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()
+    return [choice if drop else next(kept) for choice, drop in zip(choices, dropped, strict=True)]
+
+
+class _Synthesis:
+    """The picture that the network shows, by tiles, once all latents are decoded."""
+
+    def __init__(self, executor: Executor, header: Header) -> None:
+        self._executor, self._quality = executor, header.quality
+        self._width, self._height = header.width, header.height
+        shape = (padded(side) // LATENT_STRIDE for side in (header.height, header.width))
+        # Those of tiles that the network does not code are zeros.
+        self._latents = np.zeros((*shape, executor.latents), executor.latent_type)
+
+    def put(self, region: Region, latents: Latents | int) -> None:
+        """Set a tile's decoded latents (h, w, M)."""
+        self._latents[region.scaled_down(LATENT_STRIDE).slices] = latents
+
+    def pixels(self, region: Region) -> Pixels:
+        """A tile's pixels, as far as they lie in the picture."""
+        inner = region.scaled_down(LATENT_STRIDE)
+        outer = inner.grown(self._executor.halo, *self._latents.shape[:2])
+        part = np.ascontiguousarray(self._latents[outer.slices])[None]
+        shown = self._executor.synthesise(part, self._quality)[0]
+        inside = inner.within(outer).scaled_up(LATENT_STRIDE)
+        height, width = visible(region, self._width, self._height)
+        return shown[inside.top : inside.top + height, inside.left : inside.left + width]
 
 
 def _side_by_side(
-    function: Callable[[Region], _Result], regions: Iterable[Region]
+    function: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> Iterator[_Result]:
     """The function's results for tiles, in their order, two tiles at a time.
 
     The coder has one thread: while it codes one tile, the networks of another run.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(function, regions)
+        yield from pool.map(function, items)
 
 
-def _encode_tile(
-    pixels: Pixels, region: Region, header: Header, weights: Weights, keep: bool
-) -> CodedTile:
-    """A tile's stream, and what it decodes to, if that is to be kept."""
+def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weights) -> CodedTile:
+    """A tile's stream, and what it decodes to."""
     executor = weights.executor
     part, core = cut(pixels, region, executor.halo * LATENT_STRIDE)
     rows, columns = core.scaled_down(LATENT_STRIDE).slices
@@ -87,7 +157,7 @@ def _encode_tile(
     side = executor.side_information(latents, header.quality)
     targets = executor.targets(latents, header.quality)
     streams, decoded = encode_latents(executor, targets, side, header.quality, header.skip_below)
-    return CodedTile(region, streams[0], decoded[0] if keep else None)
+    return CodedTile(region, streams[0], decoded[0])
 
 
 def decode_picture(container: Container, weights: Weights) -> Pixels:
@@ -98,32 +168,29 @@ def decode_picture(container: Container, weights: Weights) -> Pixels:
             f"the file was made with other weights of the id {container.weights.id!r} "
             f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
         )
-    rows, columns = padded(header.height) // LATENT_STRIDE, padded(header.width) // LATENT_STRIDE
     regions = list(tiles(header.width, header.height, header.tile * TILE_UNIT))
-    latents = np.empty((rows, columns, executor.latents), executor.latent_type)
     streams = dict(zip(regions, container.streams, strict=True))
+    layers = dict(zip(regions, container.layers or (b"",) * len(regions), strict=True))
+    shown = _Synthesis(executor, header)
+    pixels = np.empty((header.height, header.width, 3), dtype=np.uint8)
 
     def decode(region: Region) -> None:
         shape = (region.height // TILE_UNIT, region.width // TILE_UNIT)
         decoded = decode_latents(
             executor, [streams[region]], shape, header.quality, header.skip_below
         )
-        latents[region.scaled_down(LATENT_STRIDE).slices] = decoded[0]
+        shown.put(region, decoded[0])
 
-    pixels = np.empty((header.height, header.width, 3), dtype=np.uint8)
-
-    def synthesise(region: Region) -> None:
-        inner = region.scaled_down(LATENT_STRIDE)
-        outer = inner.grown(executor.halo, rows, columns)
-        part = np.ascontiguousarray(latents[outer.slices])[None]
-        shown = executor.synthesise(part, header.quality)[0]
-        shown = shown[inner.within(outer).scaled_up(LATENT_STRIDE).slices]
-        target = pixels[region.slices]  # which ends where the picture does
-        target[:] = shown[: target.shape[0], : target.shape[1]]
+    def show(region: Region) -> None:
+        tile = shown.pixels(region) if streams[region] else None
+        if layers[region]:
+            shape = visible(region, header.width, header.height)
+            tile = residual_coding.decode(layers[region], tile, shape)
+        pixels[region.slices] = tile
 
     try:
-        deque(_side_by_side(decode, regions), maxlen=0)
-    except CorruptStreamError as error:
+        deque(_side_by_side(decode, filter(streams.get, regions)), maxlen=0)
+        deque(_side_by_side(show, regions), maxlen=0)
+    except (CorruptStreamError, CorruptLayerError) as error:
         raise CorruptFileError(f"the picture's data does not decode: {error}") from error
-    deque(_side_by_side(synthesise, regions), maxlen=0)
     return pixels

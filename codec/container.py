@@ -6,9 +6,10 @@ FORMAT.md beside this module describes the same bytes in words. `read_header` ne
 
 from __future__ import annotations
 
+import operator
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lic.codec.errors import (
@@ -29,10 +30,11 @@ _CHECKSUM_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
 _VARINT_BITS = 35
-_WEIGHTS, _STREAMS = "W", "S"
+_WEIGHTS, _LAYERS, _STREAMS = "W", "R", "S"
 # What a file's parts are called; the boxes from "i" on are reserved, and are kept as they are.
 _NAMES = {
     _WEIGHTS: "weights",
+    _LAYERS: "residual layer",
     _STREAMS: "streams",
     "i": "icc",
     "e": "exif",
@@ -169,22 +171,33 @@ class Container:
     Raises
     ------
     ValueError
-        If the number of streams is not that of the header's tiles, or a box has no valid type.
+        If the number of streams is not that of the header's tiles, a tile has neither of its two
+        streams, or a box has no valid type.
     """
 
     header: Header
     weights: WeightsReference
     streams: tuple[bytes, ...] = field(repr=False)
-    """One for each tile, row by row."""
+    """The network's, one for each tile, row by row; empty for a tile that does without it."""
     ancillary: Mapping[str, bytes] = field(default_factory=dict, repr=False, hash=False)
     """Payloads of the boxes that a decoder may ignore, by their types: small ASCII letters.
 
     Boxes of unknown types are among them, so that a file is written as it was read.
     """
+    layers: tuple[bytes, ...] = field(default=(), repr=False)
+    """The residual layer's streams, one for each tile, or none at all.
+
+    An empty one says that the tile is as the network shows it.
+    """
 
     def __post_init__(self) -> None:
         if len(self.streams) != self.header.tiles:
             raise ValueError(f"there are {len(self.streams)} streams of {self.header.tiles} tiles")
+        if self.layers and len(self.layers) != self.header.tiles:
+            raise ValueError(f"there are {len(self.layers)} layers of {self.header.tiles} tiles")
+        layers = self.layers or (b"",) * len(self.streams)
+        if not all(map(operator.or_, map(bool, self.streams), map(bool, layers))):
+            raise ValueError("a tile has no stream")
         for kind in self.ancillary:
             if not (_is_type(kind) and kind.islower()):
                 raise ValueError(f"the type of an ancillary box is a small letter, not {kind!r}")
@@ -201,11 +214,11 @@ class Container:
 
     def _boxes(self) -> dict[str, bytes]:
         """All boxes, with their types and lengths, in the order in which they are written."""
-        lengths = b"".join(_varint(len(stream)) for stream in self.streams[:-1])
         payloads = {
             _WEIGHTS: self.weights.to_bytes(),
             **self.ancillary,
-            _STREAMS: b"".join([lengths, *self.streams]),
+            **({_LAYERS: _join(self.layers)} if any(self.layers) else {}),
+            _STREAMS: _join(self.streams),
         }
         return {
             kind: kind.encode("ascii") + _varint(len(payload)) + payload
@@ -266,7 +279,7 @@ def read_container(data: bytes, max_pixels: int) -> Container:
     if zlib.crc32(memoryview(data)[:end]) != int.from_bytes(data[end:], "little"):
         raise CorruptFileError("the file is corrupt: its checksum does not fit")
     for kind in boxes:
-        if kind.isupper() and kind not in (_WEIGHTS, _STREAMS):
+        if kind.isupper() and kind not in (_WEIGHTS, _LAYERS, _STREAMS):
             raise UnsupportedBoxError(
                 f"the picture cannot be decoded without the file's box {kind!r}, which this "
                 "program does not know: a newer program is needed"
@@ -277,7 +290,12 @@ def read_container(data: bytes, max_pixels: int) -> Container:
         weights = WeightsReference.from_bytes(boxes.pop(_WEIGHTS))
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
-    return Container(header, weights, _split(boxes.pop(_STREAMS), header.tiles), boxes)
+    streams = _split(boxes.pop(_STREAMS), header.tiles)
+    layers = _split(boxes.pop(_LAYERS), header.tiles) if _LAYERS in boxes else ()
+    try:
+        return Container(header, weights, streams, boxes, layers)
+    except ValueError as error:
+        raise CorruptFileError(f"the file is corrupt: {error}") from error
 
 
 def _walk(data: bytes, end: int) -> dict[str, bytes]:
@@ -295,6 +313,11 @@ def _walk(data: bytes, end: int) -> dict[str, bytes]:
     if reader.position != end:
         raise CorruptFileError(f"{end - reader.position} bytes follow the end of the file")
     return boxes
+
+
+def _join(streams: Sequence[bytes]) -> bytes:
+    """The payload of the tiles' streams."""
+    return b"".join([*(_varint(len(stream)) for stream in streams[:-1]), *streams])
 
 
 def _split(payload: bytes, tiles: int) -> tuple[bytes, ...]:

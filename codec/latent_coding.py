@@ -30,8 +30,8 @@ class CodedTile:
     region: Region
     """Its place in the padded picture, in pixels."""
     stream: bytes
-    decoded: Latents | None
-    """Latents (h, w, M) that the stream decodes to; None where nobody needs them."""
+    decoded: Latents
+    """Latents (h, w, M) that the stream decodes to."""
 
 
 def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray[np.intp]:

@@ -91,6 +91,11 @@ def pad_edges(pixels: Pixels) -> Pixels:
     return cut(pixels, Region(0, 0, padded(height), padded(width)), 0)[0]
 
 
+def visible(region: Region, width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of a tile that lie in the picture, without its padding."""
+    return min(region.bottom, height) - region.top, min(region.right, width) - region.left
+
+
 def tile_count(width: int, height: int, tile: int) -> int:
     """How many tiles of side ``tile`` pixels (or ValueError, if none) cover a picture."""
     if tile <= 0:

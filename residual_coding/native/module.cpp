@@ -26,7 +26,7 @@ const uint8_t* base_of(const std::optional<Pixels>& base, const Output& decoded)
 }
 
 nb::tuple encode(const Pixels& source, const std::optional<Pixels>& base, const Output& decoded,
-                 int step, int bound, double lambda, int max_error, bool independent) {
+                 int step, int bound, double lambda, int max_error) {
     require(source.shape(0) == decoded.shape(0) && source.shape(1) == decoded.shape(1),
             "the shapes of pictures differ");
     require(source.size() > 0, "the picture is empty");
@@ -37,7 +37,7 @@ nb::tuple encode(const Pixels& source, const std::optional<Pixels>& base, const 
         nb::gil_scoped_release release;
         coded = encode_tile({source.data(), static_cast<int>(source.shape(0)),
                              static_cast<int>(source.shape(1))},
-                            under, {step, bound, lambda, max_error, independent}, decoded.data());
+                            under, {step, bound, lambda, max_error}, decoded.data());
     }
     return nb::make_tuple(nb::bytes(reinterpret_cast<const char*>(coded.bytes.data()), coded.bytes.size()),
                           coded.squared_error);
@@ -57,6 +57,6 @@ void decode(const nb::bytes& data, const std::optional<Pixels>& base, const Outp
 NB_MODULE(_native, module) {
     using namespace lic::residual;
     module.def("encode", &encode, "source"_a, "base"_a.none(), "decoded"_a, "step"_a, "bound"_a, "lambda_"_a,
-               "max_error"_a, "independent"_a);
+               "max_error"_a);
     module.def("decode", &decode, "data"_a, "base"_a.none(), "decoded"_a);
 }

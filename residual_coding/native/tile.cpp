@@ -10,6 +10,7 @@ namespace lic::residual {
 namespace {
 
 constexpr std::size_t kMaximumPalette = 2048;
+constexpr int kSmallBound = 4;
 constexpr int kEverything = 255;  // no bound on a sample's error
 
 // What a tile's stream says before its pixels.
@@ -134,35 +135,101 @@ class TileEncoder {
     TileEncoder(const Picture& picture, const uint8_t* base, const Request& request)
         : request_(request), source_(picture.rgb, picture.height, picture.width),
           base_(base_image(base, picture.height, picture.width)),
+          alone_(!base), independent_(are_independent(source_, request.step)),
           map_(picture.height, picture.width), costs_(map_.size()) {}
 
     Coded encode(uint8_t* decoded) {
         std::unique_ptr<Attempt> best;
-        map_.fill(true);
-        auto pixels = by_pixels(true);
         if (request_.max_error < kEverything) {
-            best = std::move(pixels);
+            map_.fill(true);
+            best = by_pixels(false);
         } else {
-            best = decide(*pixels);
-            const std::size_t count = map_.count();
-            if (count == map_.size()) {
+            suit_pixels();
+            const Request asked = request_;
+            // Few colours are cheaper without loss: what is known of them stays true.
+            if (!find_palette(source_, map_).empty()) exact();
+            auto pixels = map_.count() ? by_pixels(false) : nullptr;
+            const Request for_pixels = std::exchange(request_, asked);
+            best = decide(pixels.get());
+            if (const std::size_t count = map_.count(); count == map_.size()) {
                 best = std::move(pixels);
             } else if (count > 0) {
-                best = by_pixels(false);
+                request_ = for_pixels;
+                best = by_pixels(true);
+                request_ = asked;
                 blocks(*best);
+            }
+            map_.fill(true);
+            if (!find_palette(source_, map_).empty()) {
+                exact();
+                auto all = by_pixels(false);
+                request_ = asked;
+                if (cost_of(*all) < cost_of(*best)) best = std::move(all);
             }
         }
         best->image->to_bytes(decoded);
-        double error = 0;
-        for (int y = 0; y < source_.height; ++y)
-            for (int x = 0; x < source_.width; ++x)
-                error += squared_difference(*best->image->at(x, y), *source_.at(x, y));
-        return {best->coder.finish(), error};
+        return {best->coder.finish(), error_of(*best)};
     }
 
    private:
+    double error_of(const Attempt& attempt) const {
+        double error = 0;
+        for (int y = 0; y < source_.height; ++y)
+            for (int x = 0; x < source_.width; ++x)
+                error += squared_difference(*attempt.image->at(x, y), *source_.at(x, y));
+        return error;
+    }
+
+    double cost_of(const Attempt& attempt) const {
+        return error_of(attempt) + request_.lambda * attempt.coder.cost();
+    }
+
+    void exact() {
+        request_.bound = request_.max_error = 0;
+        request_.lambda = 0;
+    }
+
+    // Marks the units that may well be coded pixel by pixel: those that repeat their neighbours, and
+    // all if there is no network's picture to correct and hardly any loss.
+    void suit_pixels() {
+        map_.fill(false);
+        std::vector<int> repeated(map_.size());
+        for (int y = 1; y < source_.height; ++y)
+            for (int x = 1; x < source_.width; ++x) {
+                const Colour here = *source_.at(x, y);
+                repeated[unit_index(x, y)] +=
+                    here == *source_.at(x - 1, y) || here == *source_.at(x, y - 1);
+            }
+        for (int row = 0; row < map_.rows; ++row)
+            for (int column = 0; column < map_.columns; ++column)
+                map_.at(column, row) =
+                    (alone_ && request_.bound <= kSmallBound) || repeated[static_cast<std::size_t>(row) * map_.columns + column] >
+                                  kUnit * kUnit / 3;
+    }
+
+    // Whether red, green and blue have less in common than their sum and differences would cost.
+    static bool are_independent(const Image& image, int step) {
+        double apart = 0, together = 0;
+        const double unit = step / 16.0;
+        const auto bits = [&](int value, double scale) {
+            return std::log2(1 + std::abs(value) * scale / unit);
+        };
+        for (int y = 1; y < image.height; y += 2)
+            for (int x = 1; x < image.width; ++x) {
+                std::array<int, 3> e;
+                for (int c = 0; c < 3; ++c)
+                    e[c] = channel(*image.at(x, y), c) - channel(*image.at(x - 1, y), c) -
+                           channel(*image.at(x, y - 1), c) + channel(*image.at(x - 1, y - 1), c);
+                for (const int value : e) apart += bits(value, 1);
+                together += bits(e[0] + 2 * e[1] + e[2], std::sqrt(3.0) / 4) +
+                            bits(e[0] - e[2], std::sqrt(2.0) / 2) +
+                            bits(2 * e[1] - e[0] - e[2], std::sqrt(3.0) / 4);
+            }
+        return apart < together;
+    }
+
     // The map's units pixel by pixel, with a palette if that is better.
-    std::unique_ptr<Attempt> by_pixels(bool alone) {
+    std::unique_ptr<Attempt> by_pixels(bool beside_blocks) {
         std::unique_ptr<Attempt> best;
         double least = 0;
         const std::vector<Colour> palette = find_palette(source_, map_);
@@ -172,9 +239,9 @@ class TileEncoder {
             auto attempt = std::make_unique<Attempt>();
             attempt->image = std::make_unique<Image>(base_);
             Header& header = attempt->header;
-            header = {true, !alone, request_.independent, request_.step, request_.bound, colours};
+            header = {true, beside_blocks, independent_, request_.step, request_.bound, colours};
             code_header(attempt->coder, header);
-            if (!alone) map_.code(attempt->coder);
+            if (beside_blocks) map_.code(attempt->coder);
             std::vector<UnitCost> costs(map_.size());
             PixelModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.bound, colours);
             Wish wish{0, request_.lambda, request_.max_error};
@@ -194,23 +261,24 @@ class TileEncoder {
             if (best && total >= least) continue;
             least = total;
             best = std::move(attempt);
-            if (alone) costs_ = std::move(costs);
+            if (!beside_blocks) costs_ = std::move(costs);
         }
         return best;
     }
 
     // Chooses between pixels and blocks for each unit; the result has all units as blocks.
-    std::unique_ptr<Attempt> decide(const Attempt& pixels) {
+    std::unique_ptr<Attempt> decide(const Attempt* pixels) {
         auto attempt = std::make_unique<Attempt>();
         attempt->image = std::make_unique<Image>(base_);
-        attempt->header = {false, true, request_.independent, request_.step, request_.bound, {}};
+        attempt->header = {false, true, independent_, request_.step, request_.bound, {}};
         code_header(attempt->coder, attempt->header);
-        UnitModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.step, request_.independent);
+        UnitModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.step, independent_);
         each_unit([&](int column, int row) {
             const int x0 = column * kUnit, y0 = row * kUnit;
             Unit unit = model.choose(x0, y0, source_, request_);
             const UnitCost& cost = costs_[static_cast<std::size_t>(row) * map_.columns + column];
-            const bool by_pixel = cost.squared_error + request_.lambda * cost.bits <
+            const bool by_pixel = map_.at(column, row) &&
+                                  cost.squared_error + request_.lambda * cost.bits <
                                   unit.squared_error + request_.lambda * unit.bits;
             map_.at(column, row) = by_pixel;
             if (!by_pixel) {
@@ -220,14 +288,14 @@ class TileEncoder {
             model.skip(x0, y0);
             for (int y = y0; y < std::min(y0 + kUnit, source_.height); ++y)
                 for (int x = x0; x < std::min(x0 + kUnit, source_.width); ++x)
-                    *attempt->image->at(x, y) = *pixels.image->at(x, y);
+                    *attempt->image->at(x, y) = *pixels->image->at(x, y);
         });
         return attempt;
     }
 
     // The units that the map leaves to blocks.
     void blocks(Attempt& attempt) {
-        UnitModel<Encoder> model(attempt.coder, *attempt.image, base_, request_.step, request_.independent);
+        UnitModel<Encoder> model(attempt.coder, *attempt.image, base_, request_.step, independent_);
         each_unit([&](int column, int row) {
             const int x0 = column * kUnit, y0 = row * kUnit;
             if (map_.at(column, row)) {
@@ -253,8 +321,10 @@ class TileEncoder {
         double bits = 0, squared_error = 0;
     };
 
-    const Request request_;
+    Request request_;
     const Image source_, base_;
+    const bool alone_;        // whether there is no network's picture
+    const bool independent_;  // whether the transform keeps red, green and blue apart
     Map map_;
     std::vector<UnitCost> costs_;
 };

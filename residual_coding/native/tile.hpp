@@ -21,7 +21,6 @@ struct Request {
     int bound;         // of differences of pixels coded one by one, 0 to 127
     double lambda;     // squared error that a bit is worth; 0 for no loss beyond the bound
     int max_error;     // of any sample, 0 to 255; below 255 no transform is used
-    bool independent;  // whether the transform keeps red, green and blue apart
 };
 
 struct Coded {

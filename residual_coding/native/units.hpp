@@ -45,7 +45,7 @@ class UnitModel {
     // A unit that is not coded as blocks leaves its neighbours nothing to learn from.
     void skip(int x0, int y0) { remember(x0, y0, Unit{}); }
 
-    // The best way to code the unit at (x0, y0) that keeps to the request.
+    // The best way to code the unit at (x0, y0).
     Unit choose(int x0, int y0, const Image& source, const Request& request) {
         std::array<Colour, kUnit * kUnit> before;
         take(x0, y0, before);
@@ -59,23 +59,23 @@ class UnitModel {
             unit.kind = kind;
             unit.side = side;
             unit.coded = coded;
-            const bool allowed = attempt(x0, y0, source, request, unit);
+            attempt(x0, y0, source, request, unit);
             put(x0, y0, before);
             const double cost = unit.squared_error + request.lambda * unit.bits;
-            if (!allowed || cost >= least) return;
+            if (cost >= least) return;
             least = cost;
             best = unit;
         };
+        consider(kBase, kUnit, false);
+        // What is this good needs no more.
+        if (least < kGood * request.lambda) return best;
         for (int i = 0; i < 3; ++i) {
             if (i == 2 && order[2].first > 2 * order[1].first) break;
             const int kind = order[i].second;
             if (i == 0 && order[0].first > 2 * order[1].first) continue;
-            consider(kind, kUnit, false);
+            if (kind != kBase) consider(kind, kUnit, false);
             consider(kind, kUnit, true);
             consider(kind, kUnit / 2, true);
-        }
-        if (best.bits == 0 && best.squared_error == 0 && least > 1e300) {
-            best.squared_error = std::numeric_limits<double>::infinity();
         }
         return best;
     }
@@ -189,8 +189,8 @@ class UnitModel {
         return sum;
     }
 
-    // Codes a unit on trial; says whether it keeps to the largest error.
-    bool attempt(int x0, int y0, const Image& source, const Request& request, Unit& unit) {
+    // Codes a unit on trial.
+    void attempt(int x0, int y0, const Image& source, const Request& request, Unit& unit) {
         Channels prediction;
         for (int i = 0; i < blocks(unit); ++i) {
             const auto [x, y] = corner(x0, y0, unit, i);
@@ -201,16 +201,12 @@ class UnitModel {
         Estimator estimator;
         code_syntax(estimator, x0, y0, unit);
         unit.bits = estimator.cost();
-        int largest = 0;
         int64_t sum = 0;
         each(x0, y0, [&](int x, int y, Colour& colour) {
-            const Colour wanted = *source.at(x0 + x, y0 + y);
-            sum += squared_difference(colour, wanted);
-            largest = std::max(largest, largest_difference(colour, wanted));
+            sum += squared_difference(colour, *source.at(x0 + x, y0 + y));
         });
         unit.squared_error = static_cast<double>(sum);
         take(x0, y0, unit.pixels);
-        return largest <= request.max_error;
     }
 
     void quantize(int x0, int y0, const Image& source, const Request& request,
@@ -261,6 +257,7 @@ class UnitModel {
     }
 
     static constexpr float kRounding = 0.36f;
+    static constexpr double kGood = 12;  // bits' worth of error
 
     C& coder_;
     Image& image_;
