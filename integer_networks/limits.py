@@ -1,10 +1,11 @@
-"""Keeps an analysis within the range in which it was calibrated, where training left it undefined.
+"""Keeps an analysis within the range in which it was calibrated.
 
-A gate multiplies two values. Where training saw a gate all but closed, nothing taught the other
-factor; a saturated picture opens it, the product is many times what any photograph gives, and
-every layer behind amplifies it (`training/EXPERIMENTS.md` has the measurements). Activations hold
-`HEADROOM` times the calibrated maximum. An encoder that gives the branches of its analysis less of
-it loses nothing on photographs, and decoders do not see the difference: they never run it.
+A gate multiplies two values. Both grow with a picture's contrast and with the gains of a higher
+quality, so that their product grows quadratically; on saturated graphics it becomes many times what
+training saw, and the layers behind amplify it (`training/EXPERIMENTS.md` has measurements).
+Activations hold `HEADROOM` times the calibrated maximum, so saturation comes too late. An encoder
+that limits the branches of its analysis to that maximum changes next to nothing on photographs, and
+decoders see no difference: they do not run the analysis.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .values import Multiplier
 HEADROOM = 4
 """How many times the calibrated maximum an activation can hold."""
 LIMIT = (LARGEST + 1) // HEADROOM
-"""The largest activation that calibration saw."""
+"""The calibrated maximum, as an activation."""
 
 
 def within_calibration(graph: Graph) -> Graph:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -45,8 +44,8 @@ class IntegerExecutor:
 
     def __init__(self, network: CodecNetwork, runner: Callable[[Graph], GraphRunner]) -> None:
         self.network = network
-        self._runner = runner
         self._analysis = runner(network.analysis)
+        self._limited_analysis = runner(within_calibration(network.analysis))
         self._hyper_analysis = runner(network.hyper_analysis)
         self._hyper_synthesis = runner(network.hyper_synthesis)
         self._steps = [runner(step) for step in network.steps]
@@ -75,11 +74,6 @@ class IntegerExecutor:
     def analyse_without_limits(self, pixels: Pixels, quality: int) -> Latents:
         """Latents of pictures (B, H, W, 3), by the analysis as the weights have it."""
         return self._plane(self._analysis, (_centred(pixels),), quality)
-
-    @cached_property
-    def _limited_analysis(self) -> GraphRunner:
-        """Made when it is needed: decoders need none."""
-        return self._runner(within_calibration(self.network.analysis))
 
     def targets(self, latents: Latents, quality: int) -> NDArray[np.int64]:
         """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
