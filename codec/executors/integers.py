@@ -123,6 +123,7 @@ class IntegerExecutor:
 
 
 def _centred(pixels: Pixels) -> Activations:
+    """Pixels as an analysis takes them."""
     centred: Activations = 2 * pixels.astype(np.int16) - 255
     return centred
 
