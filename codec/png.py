@@ -1,6 +1,6 @@
 """PNG files, written on all cores: bands of rows are filtered and compressed side by side.
 
-Pillow writes PNG on one core, which takes longer than to decode a large picture on two.
+Pillow writes PNG on one core, while the others wait.
 """
 
 from __future__ import annotations
