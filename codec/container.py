@@ -193,6 +193,8 @@ class Container:
     def __post_init__(self) -> None:
         if len(self.streams) != self.header.tiles:
             raise ValueError(f"there are {len(self.streams)} streams of {self.header.tiles} tiles")
+        if not any(self.layers):
+            object.__setattr__(self, "layers", ())
         if self.layers and len(self.layers) != self.header.tiles:
             raise ValueError(f"there are {len(self.layers)} layers of {self.header.tiles} tiles")
         layers = self.layers or (b"",) * len(self.streams)
@@ -217,7 +219,7 @@ class Container:
         payloads = {
             _WEIGHTS: self.weights.to_bytes(),
             **self.ancillary,
-            **({_LAYERS: _join(self.layers)} if any(self.layers) else {}),
+            **({_LAYERS: _join(self.layers)} if self.layers else {}),
             _STREAMS: _join(self.streams),
         }
         return {

@@ -1,8 +1,8 @@
 """The encoder's choice for each tile: the network alone, the network corrected, or neither.
 
 What the decoder will show is known to the last bit, so the encoder looks at it. A network that
-fails on a picture shows by errors that cost more than its bits; then the residual layer codes the tile
-alone, or corrects the network, whichever is better. Photographs at usual qualities pass two
+fails on a picture shows by errors that cost more than its bits; then the residual layer codes the
+tile alone, or corrects the network, whichever is better. Photographs at usual qualities pass two
 cheap tests and are left alone.
 """
 
@@ -62,11 +62,12 @@ def layer_settings(quality: int) -> Settings:
 
 
 def choose(
-    source: Pixels, base: Pixels, stream: bytes, quality: int, with_network: bool = False
+    source: Pixels, base: Pixels, stream: bytes, quality: int, *, drop: bool, correct: bool
 ) -> Choice:
     """The best way to code a tile that the network shows as ``base`` for a stream.
 
-    ``with_network`` says that its stream must be kept.
+    ``drop`` and ``correct`` say whether the tile may do without the network, and whether what the
+    network shows may be corrected.
     """
     settings = layer_settings(quality)
     difference = source.astype(np.int16) - base
@@ -79,9 +80,10 @@ def choose(
     candidates: list[tuple[float, Choice]] = [
         (error + settings.bit_worth * bits, Choice(stream, None))
     ]
-    if not with_network and (failing or _repeated(source) > _GRAPHIC):
+    if drop and (failing or _repeated(source) > _GRAPHIC):
         candidates.append(_candidate(source, None, b"", settings))
-    if quality > _FINE_FROM * QUALITY_STEPS or (broken and (with_network or not failing)):
+    fine = quality > _FINE_FROM * QUALITY_STEPS
+    if correct and (fine or (broken and not (drop and failing))):
         candidates.append(_candidate(source, base, stream, settings))
     return min(candidates, key=lambda candidate: candidate[0])[1]
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lic.codec.layering import Choice
 from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
 from lic.codec.weights import Weights, load_weights, read_codec
@@ -124,3 +125,16 @@ def make_weights_folder() -> Callable[[Path, str, Path], WeightsEntry]:
         return entry
 
     return make
+
+
+@pytest.fixture
+def network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encoding keeps the network's streams and adds nothing, as if they were good enough.
+
+    Those of untrained networks are not.
+    """
+
+    def keep(source: object, base: object, stream: bytes, *_: object, **__: object) -> Choice:
+        return Choice(stream, None)
+
+    monkeypatch.setattr("lic.codec.coding.choose", keep)
