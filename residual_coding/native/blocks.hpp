@@ -140,6 +140,23 @@ struct LevelModel {
     std::array<Channel, 3> channels;
 };
 
+// Whether the level at (x, y) is not zero; `near` is the sum of its neighbours' sizes.
+template <class C, class Model>
+bool code_coded(C& coder, Model& model, int x, int y, int side, int near, bool coded) {
+    const int place = std::min(x + y, 5);
+    const std::array contexts = {&model.by_neighbours[place][std::min(near, 7)],
+                                 &model.by_place[y * side + x][std::min(near, 2)]};
+    return coder.template bit<2>(contexts, model.weights[place], coded);
+}
+
+// The size of a level that is not zero.
+template <class C, class Model>
+int32_t code_size(C& coder, Model& model, int near, int32_t size) {
+    const uint32_t beyond = code_number(coder, model.magnitude[std::min(near / 2, 7)],
+                                        static_cast<uint32_t>(std::max(size - 1, 0)));
+    return static_cast<int32_t>(std::min<uint32_t>(beyond, 1 << 20)) + 1;
+}
+
 // The levels of a block, all of one channel; `around` counts neighbours and channels with levels.
 template <class C>
 bool code_levels(C& coder, LevelModel::Channel& model, Block& levels, int side, int around) {
@@ -163,19 +180,9 @@ bool code_levels(C& coder, LevelModel::Channel& model, Block& levels, int side, 
         const int y = order.row[i], x = order.column[i];
         int32_t* size = &sizes[y * stride + x];
         const int near = size[1] + size[2] + size[stride] + size[2 * stride] + size[stride + 1];
-        const int place = std::min(x + y, 5);
         int32_t& level = levels[y * side + x];
-        const int magnitude = std::abs(level);
-        if (i < last) {
-            const std::array<Probability*, 2> contexts = {
-                &model.by_neighbours[place][std::min(near, 7)],
-                &model.by_place[y * side + x][std::min(near, 2)]};
-            if (!coder.template bit<2>(contexts, model.weights[place], magnitude != 0)) continue;
-        }
-        const uint32_t beyond =
-            code_number(coder, model.magnitude[std::min(near / 2, 7)],
-                        static_cast<uint32_t>(std::max(magnitude - 1, 0)));
-        *size = static_cast<int32_t>(std::min<uint32_t>(beyond, 1 << 20)) + 1;
+        if (i < last && !code_coded(coder, model, x, y, side, near, level != 0)) continue;
+        *size = code_size(coder, model, near, std::abs(level));
         level = coder.raw(level < 0, 1) ? -*size : *size;
     }
     return true;

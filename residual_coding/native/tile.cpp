@@ -10,7 +10,6 @@ namespace lic::residual {
 namespace {
 
 constexpr std::size_t kMaximumPalette = 2048;
-constexpr int kSmallBound = 4;
 constexpr int kEverything = 255;  // no bound on a sample's error
 
 // What a tile's stream says before its pixels.
@@ -144,26 +143,16 @@ class TileEncoder {
             map_.fill(true);
             best = by_pixels(false);
         } else {
-            suit_pixels();
-            const Request asked = request_;
-            // Few colours are cheaper without loss: what is known of them stays true.
-            if (!find_palette(source_, map_).empty()) exact();
-            auto pixels = map_.count() ? by_pixels(false) : nullptr;
-            const Request for_pixels = std::exchange(request_, asked);
-            best = decide(pixels.get());
-            if (const std::size_t count = map_.count(); count == map_.size()) {
-                best = std::move(pixels);
-            } else if (count > 0) {
-                request_ = for_pixels;
-                best = by_pixels(true);
-                request_ = asked;
-                blocks(*best);
-            }
+            best = mixed(false);
             map_.fill(true);
-            if (!find_palette(source_, map_).empty()) {
-                exact();
-                auto all = by_pixels(false);
-                request_ = asked;
+            const bool few = !find_palette(source_, map_).empty();
+            if (alone_ && !few) {
+                auto other = mixed(true);
+                if (cost_of(*other) < cost_of(*best)) best = std::move(other);
+            }
+            if (few) {
+                map_.fill(true);
+                auto all = exactly([&] { return by_pixels(false); });
                 if (cost_of(*all) < cost_of(*best)) best = std::move(all);
             }
         }
@@ -184,14 +173,39 @@ class TileEncoder {
         return error_of(attempt) + request_.lambda * attempt.coder.cost();
     }
 
-    void exact() {
-        request_.bound = request_.max_error = 0;
-        request_.lambda = 0;
+    // Pixels and blocks, whichever is better for each unit; pixels for any unit, or for those that
+    // repeat their neighbours.
+    std::unique_ptr<Attempt> mixed(bool any) {
+        suit_pixels(any);
+        // Few colours are cheaper without loss: what is known of them stays true.
+        const bool few = !find_palette(source_, map_).empty();
+        const auto pixels_of = [&](bool beside_blocks) {
+            const auto function = [&] { return by_pixels(beside_blocks); };
+            return few ? exactly(function) : function();
+        };
+        auto pixels = map_.count() ? pixels_of(false) : nullptr;
+        auto best = decide(pixels.get());
+        const std::size_t count = map_.count();
+        if (count == map_.size()) return pixels;
+        if (count > 0) {
+            best = pixels_of(true);
+            blocks(*best);
+        }
+        return best;
     }
 
-    // Marks the units that may well be coded pixel by pixel: those that repeat their neighbours, and
-    // all if there is no network's picture to correct and hardly any loss.
-    void suit_pixels() {
+    // What a function gives if no loss is asked for.
+    template <class Function>
+    std::unique_ptr<Attempt> exactly(Function function) {
+        const Request asked = std::exchange(request_, Request{request_.step, 0, 0, 0});
+        auto result = function();
+        request_ = asked;
+        return result;
+    }
+
+    // Marks the units that may well be coded pixel by pixel: any, or those that repeat their
+    // neighbours.
+    void suit_pixels(bool any) {
         map_.fill(false);
         std::vector<int> repeated(map_.size());
         for (int y = 1; y < source_.height; ++y)
@@ -203,7 +217,7 @@ class TileEncoder {
         for (int row = 0; row < map_.rows; ++row)
             for (int column = 0; column < map_.columns; ++column)
                 map_.at(column, row) =
-                    (alone_ && request_.bound <= kSmallBound) || repeated[static_cast<std::size_t>(row) * map_.columns + column] >
+                    any || repeated[static_cast<std::size_t>(row) * map_.columns + column] >
                                   kUnit * kUnit / 3;
     }
 

@@ -232,31 +232,67 @@ class UnitModel {
         for (int c = 0; c < 3; ++c) {
             if (side == 8) forward_transform<8>(samples[c], frequencies[c]);
             else forward_transform<16>(samples[c], frequencies[c]);
-            const float step = static_cast<float>(steps_[c]);
-            double with = 0, without = 0;
-            for (int i = 0; i < side * side; ++i) {
-                const float value = frequencies[c][i] / step;
-                const float size = std::floor(std::abs(value) + kRounding);
-                levels[c][i] = static_cast<int32_t>(value < 0 ? -size : size);
-                const float rest = std::abs(value) - size;
-                with += rest * rest;
-                without += value * value;
-            }
-            // Levels that cost more than they mend are left out.
+            // The error of a whole level, in the pixels' squared error.
+            const double step = steps_[c];
             const double unit = (independent_ ? 1 : c == 1 ? 2 : 3) * step * step / 256;
             auto& model = levels_[side == kUnit].channels[c];
+            std::array<float, kLargest * kLargest> values;
+            for (int i = 0; i < side * side; ++i)
+                values[i] = frequencies[c][i] / static_cast<float>(step);
+            const double worth = request.lambda / unit;
+            const double with = choose_levels(model, values, side, worth, levels[c]);
+            double without = 0;
+            for (int i = 0; i < side * side; ++i) without += values[i] * values[i];
+            // Levels that cost more than they mend are left out.
             Estimator bits, none;
             code_levels(bits, model, levels[c], side, around);
             none.bit(model.coded[around], 0);
-            if (without * unit + request.lambda * none.cost() <=
-                with * unit + request.lambda * bits.cost())
+            if (without + worth * none.cost() <= with + worth * bits.cost())
                 levels[c].fill(0);
             else
                 ++around;
         }
     }
 
-    static constexpr float kRounding = 0.36f;
+    // Levels for values in units of the step, from the highest frequency down as they are coded, each
+    // the best of the nearest and the next one to zero: `worth` is what a bit is worth in squared
+    // steps. Returns the squared error.
+    static double choose_levels(LevelModel::Channel& model,
+                                const std::array<float, kLargest * kLargest>& values, int side,
+                                double worth, Block& levels) {
+        const Scan& order = scan(side);
+        std::array<int32_t, (kLargest + 2) * (kLargest + 2)> sizes{};
+        const int stride = side + 2;
+        bool any = false;
+        double error = 0;
+        for (int i = side * side - 1; i >= 0; --i) {
+            const int y = order.row[i], x = order.column[i];
+            const double value = std::abs(values[y * side + x]);
+            int32_t* size = &sizes[y * stride + x];
+            const int near = size[1] + size[2] + size[stride] + size[2 * stride] + size[stride + 1];
+            const auto nearest = static_cast<int32_t>(value + 0.5);
+            double least = std::numeric_limits<double>::infinity(), best_error = value * value;
+            for (int32_t level = nearest; nearest > 0 && level >= nearest - 1; --level) {
+                Estimator coder;
+                if (any) code_coded(coder, model, x, y, side, near, level != 0);
+                if (level) {
+                    code_size(coder, model, near, level);
+                    coder.raw(0, 1);
+                }
+                const double rest = (value - level) * (value - level);
+                const double cost = rest + worth * coder.cost();
+                if (cost >= least) continue;
+                least = cost;
+                best_error = rest;
+                *size = level;
+            }
+            any |= *size != 0;
+            levels[y * side + x] = values[y * side + x] < 0 ? -*size : *size;
+            error += best_error;
+        }
+        return error;
+    }
+
     static constexpr double kGood = 12;  // bits' worth of error
 
     C& coder_;
