@@ -59,7 +59,7 @@ def encode(
         Iterations of annealing for each tile (`lic.codec.annealing`): fewer bits
         for the same picture, or a better one, at some seconds for ten of them; never a worse one.
     report
-        Called with the numbers of iterations done and in all.
+        Called with how much is done, and of how much: tiles, or iterations of annealing.
     device
         What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
 
@@ -79,6 +79,7 @@ def decode(
     weights: str | Weights | None = None,
     max_pixels: int = MAX_PIXELS,
     device: str = "cpu",
+    report: Report = ignore,
 ) -> NDArray[np.uint8]:
     """Decompress a file's bytes to pixels (height, width, 3), RGB, uint8.
 
@@ -93,6 +94,8 @@ def decode(
         Refuse larger pictures before any memory is taken for them.
     device
         What runs the network, as in `lic.codec.executors.open_executor`; the pixels are the same.
+    report
+        Called with how much is done, and of how much.
 
     Raises
     ------
@@ -104,4 +107,4 @@ def decode(
     from lic.codec.weights import resolve
 
     container = read_container(data, max_pixels)
-    return decode_picture(container, resolve(weights or container.weights.id, device))
+    return decode_picture(container, resolve(weights or container.weights.id, device), report)

@@ -7,7 +7,7 @@ is bounded by two tiles.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -55,7 +55,8 @@ def encode_picture(
     coded = list(
         _side_by_side(
             lambda region: _encode_tile(pixels, region, header, weights, bool(effort)),
-            tiles(width, height, tile),
+            list(tiles(width, height, tile)),
+            ignore if effort else report,
         )
     )
     if effort:
@@ -65,14 +66,18 @@ def encode_picture(
 
 
 def _side_by_side(
-    function: Callable[[Region], _Result], regions: Iterable[Region]
+    function: Callable[[Region], _Result], regions: Sequence[Region], report: Report
 ) -> Iterator[_Result]:
     """The function's results for tiles, in their order, two tiles at a time.
+
+    ``report`` takes numbers of tiles.
 
     The coder has one thread: while it codes one tile, the networks of another run.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(function, regions)
+        for done, result in enumerate(pool.map(function, regions), start=1):
+            report(done, len(regions))
+            yield result
 
 
 def _encode_tile(
@@ -90,7 +95,7 @@ def _encode_tile(
     return CodedTile(region, streams[0], decoded[0] if keep else None)
 
 
-def decode_picture(container: Container, weights: Weights) -> Pixels:
+def decode_picture(container: Container, weights: Weights, report: Report = ignore) -> Pixels:
     """The pixels of a container; see `lic.codec.decode`."""
     header, executor = container.header, weights.executor
     if container.weights.digest != weights.digest:
@@ -121,9 +126,12 @@ def decode_picture(container: Container, weights: Weights) -> Pixels:
         target = pixels[region.slices]  # which ends where the picture does
         target[:] = shown[: target.shape[0], : target.shape[1]]
 
+    count = len(regions)
     try:
-        deque(_side_by_side(decode, regions), maxlen=0)
+        decoded = _side_by_side(decode, regions, lambda done, _: report(done, 2 * count))
+        deque(decoded, maxlen=0)
     except CorruptStreamError as error:
         raise CorruptFileError(f"the picture's data does not decode: {error}") from error
-    deque(_side_by_side(synthesise, regions), maxlen=0)
+    shown = _side_by_side(synthesise, regions, lambda done, _: report(count + done, 2 * count))
+    deque(shown, maxlen=0)
     return pixels

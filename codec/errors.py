@@ -76,6 +76,12 @@ class MissingPackageError(LicError):
     exit_code = 11
 
 
+class SomeFailedError(LicError):
+    """Some of several inputs could not be coded; the others were."""
+
+    exit_code = 19
+
+
 @contextmanager
 def extra(package: str, name: str) -> Iterator[None]:
     """Around imports of modules of a package that the extra ``name`` installs.

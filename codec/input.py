@@ -59,7 +59,7 @@ def picture_source(path: Path) -> Path | NamedBytes:
     Raises PictureError or LimitError.
     """
     with _opened(path) as file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and path != STANDARD:
+        if path != STANDARD and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return path
         return NamedBytes(_read_all(file, path, _PICTURE_BYTES), shown(path))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +25,8 @@ def _through_a_pipe(pipe: Path, data: bytes) -> threading.Thread:
 
 
 def _write(pipe: Path, data: bytes) -> None:
-    try:
+    with suppress(BrokenPipeError):  # when the reader has seen enough
         pipe.write_bytes(data)
-    except BrokenPipeError:  # the reader has seen enough
-        pass
 
 
 def test_a_lic_file_is_read_whole_from_a_file_and_from_a_pipe(tmp_path: Path) -> None:

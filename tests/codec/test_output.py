@@ -50,7 +50,7 @@ def test_a_name_may_be_as_long_as_the_folder_allows(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 251 + ".lic")
     write_file(path, b"data")
     assert path.read_bytes() == b"data"
-    with pytest.raises(OutputError, match="cannot write .*: File name too long"):
+    with pytest.raises(OutputError, match=r"cannot write .*: File name too long"):
         write_file(tmp_path / ("n" * 252 + ".lic"), b"data")
 
 

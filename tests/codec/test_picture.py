@@ -132,7 +132,7 @@ def test_a_picture_too_wide_for_its_format_is_a_named_error(suffix: str) -> None
 def test_a_picture_in_memory_is_read_and_called_by_its_name(tmp_path: Path) -> None:
     data = picture_bytes(COLOURS, Path("a.png"))
     assert np.array_equal(read_picture(NamedBytes(data, "the standard input")), COLOURS)
-    with pytest.raises(PictureError, match="^the standard input is not a picture"):
+    with pytest.raises(PictureError, match=r"^the standard input is not a picture"):
         read_picture(NamedBytes(b"text", "the standard input"))
 
 
