@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from lic.cli.batch import Done, Options, run
 from lic.cli.jobs import Existing, Job, Naming, plan
@@ -20,8 +22,10 @@ from lic.codec.errors import OutputError
 from lic.codec.input import STANDARD, picture_source, read_lic_file
 from lic.codec.output import write_file
 from lic.codec.progress import Report
+from lic.codec.targets import Target
 
 PATH = click.Path(path_type=Path)
+_POSITIVE = click.FloatRange(0, min_open=True)
 FORMATS = ("png", "jpg", "webp", "avif", "tiff", "ppm", "bmp")
 device = click.option(
     "--device",
@@ -59,6 +63,33 @@ _OPTIONS = (
     click.option("--quiet", is_flag=True, help="Say nothing but errors."),
     click.option("-v", "--verbose", is_flag=True, help="A line for each file."),
 )
+
+
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "ki": 2**10, "mi": 2**20}
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes, such as 200k or 1.5MiB."""
+
+    name = "size"
+
+    def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> int:
+        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(|k|m|ki|mi)b?", str(value).lower())
+        if found is None:
+            self.fail(f"{value!r} is no size such as 5000, 200k or 1.5MiB")
+        return int(float(found[1]) * _UNITS[found[2]])
+
+
+def _target(
+    context: click.Context, size: int | None, bpp: float | None, psnr: float | None
+) -> Target | None:
+    """The target of a command; raises click.UsageError if there are several, or a quality, too."""
+    given = [value for value in (size, bpp, psnr) if value is not None]
+    if not given:
+        return None
+    if len(given) > 1 or context.get_parameter_source("quality") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("only one of --quality and the --target options can be given")
+    return Target(size, bpp, psnr)
 
 
 def batch_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -114,6 +145,7 @@ class Encoding:
     """How pictures are encoded."""
 
     quality: float
+    target: Target | None
     weights: str
     effort: int
     device: str
@@ -126,7 +158,9 @@ class Encoding:
 
         source = picture_source(job.source)
         pixels = read_picture(source)
-        data = codec.encode(pixels, self.quality, self.weights, self.effort, report, self.device)
+        data = codec.encode(
+            pixels, self.quality, self.weights, self.effort, report, self.device, self.target
+        )
         _write(job, data)
         read = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
         return Done(read, len(data), pixels.shape[0] * pixels.shape[1], len(data))
@@ -166,23 +200,34 @@ class Decoding:
     show_default=True,
     help="0 (smallest file) to 100 (best picture).",
 )
+@click.option(
+    "--target-size", type=_Size(), metavar="BYTES", help="At most this size, such as 200k."
+)
+@click.option("--target-bpp", type=_POSITIVE, help="At most so many bits a pixel.")
+@click.option("--target-psnr", type=_POSITIVE, help="So many dB, within 0.05.")
 @weights_id
 @weights_folder
 @click.option(
     "--effort",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 9),
     default=0,
     show_default=True,
-    metavar="N",
-    help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
+    metavar="0..9",
+    help="Time spent on a smaller file: 0 is quick, 3 worth a second or ten, 9 takes minutes; "
+    "all but 0 need torch.",
 )
 @device
+@click.pass_context
 def encode(
+    context: click.Context,
     arguments: tuple[Path, ...],
     output: Path | None,
     out_dir: Path | None,
     options: Options,
     quality: float,
+    target_size: int | None,
+    target_bpp: float | None,
+    target_psnr: float | None,
     weights: str,
     effort: int,
     device: str,
@@ -196,7 +241,8 @@ def encode(
     from lic.codec.picture import SUFFIXES
 
     naming = Naming("picture", SUFFIXES, ".lic", MAGIC)
-    work = Encoding(quality, weights, effort, device)
+    target = _target(context, target_size, target_bpp, target_psnr)
+    work = Encoding(quality, target, weights, effort, device)
     run(work, plan(arguments, naming, output, out_dir), naming, options)
 
 

@@ -23,6 +23,7 @@ EXIT_CODES = {
     17: "the file needs a newer program",
     18: "unusable device",
     19: "some of several inputs failed; the others are done",
+    20: "no file of the picture keeps to the target",
     130: "interrupted (Ctrl-C)",
     143: "terminated (SIGTERM)",
 }

@@ -26,6 +26,9 @@ from lic.integer_networks.codec_network import LATENT_STRIDE
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
+ITERATIONS = (0, 1, 3, 10, 20, 30, 60, 100, 200, 400)
+"""Of annealing, by effort."""
+MAX_EFFORT = len(ITERATIONS) - 1
 
 
 def encode_picture(
@@ -37,6 +40,8 @@ def encode_picture(
     report: Report = ignore,
 ) -> bytes:
     """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
+    if effort not in range(len(ITERATIONS)):
+        raise PictureError(f"the effort must be a number from 0 to {MAX_EFFORT}, not {effort}")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
@@ -60,7 +65,7 @@ def encode_picture(
         )
     )
     if effort:
-        improve(weights, pixels, coded, header, effort, report)
+        improve(weights, pixels, coded, header, ITERATIONS[effort], report)
     streams = tuple(tile.stream for tile in coded)
     return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()
 

@@ -82,6 +82,12 @@ class SomeFailedError(LicError):
     exit_code = 19
 
 
+class TargetError(LicError):
+    """No file of the picture keeps to the target."""
+
+    exit_code = 20
+
+
 @contextmanager
 def extra(package: str, name: str) -> Iterator[None]:
     """Around imports of modules of a package that the extra ``name`` installs.

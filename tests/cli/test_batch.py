@@ -19,6 +19,7 @@ from PIL import Image
 from lic import codec
 from lic.cli.main import main
 from lic.codec.picture import read_picture
+from lic.codec.pixels import psnr_of
 
 DATA = Path(__file__).parents[1] / "data"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals and pipes with names")
@@ -120,6 +121,26 @@ def test_pictures_go_through_pipes(pictures: Path, tmp_path: Path) -> None:
     assert result.stderr == "lic: the standard input is not a picture of a known kind\n"
     assert (result.exit_code, result.stdout_bytes) == (3, b"")
     assert lic("info", "-", "--json", input=encoded.stdout_bytes).exit_code == 0
+
+
+def test_targets_are_kept_to(pictures: Path) -> None:
+    picture, file = pictures / "a.png", pictures / "a.lic"
+    for words, most in ((("--target-size", "1.2k"), 1200), (("--target-bpp", 1.5), 1152)):
+        assert lic("encode", picture, *words).exit_code == 0
+        assert 0.98 * most <= file.stat().st_size <= most
+    assert lic("encode", picture, "--target-psnr", 31).exit_code == 0
+    difference = codec.decode(file.read_bytes()).astype(int) - read_picture(picture)
+    assert psnr_of(float(np.square(difference).mean())) == pytest.approx(31, abs=0.05)
+    result = lic("encode", picture, "--target-size", 10)
+    assert result.exit_code == 20
+    assert result.stderr.startswith("lic: the target is too small: the picture takes ")
+    for words in (
+        ("--target-size", "many"),
+        ("--target-bpp", 0),
+        ("--target-bpp", 1, "--target-psnr", 30),
+        ("--target-bpp", 1, "-q", 50),
+    ):
+        assert lic("encode", picture, *words).exit_code == 2
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
