@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,12 @@ import click
 from lic.cli.jobs import Existing, Job, Naming, described, screen
 from lic.cli.memory import is_out_of_memory
 from lic.cli.progress import Bar
-from lic.cli.signals import raise_on_termination
+from lic.cli.signals import (
+    TERMINATED,
+    Terminated,
+    interruptions_ignored,
+    raise_on_termination,
+)
 from lic.codec.errors import LicError, SomeFailedError
 from lic.codec.input import STANDARD, shown
 from lic.codec.output import remove_abandoned
@@ -165,9 +169,11 @@ def outcomes(
     context = multiprocessing.get_context("spawn")
     threads = max(1, _cores() // processes)
     with ProcessPoolExecutor(processes, context, _start_worker, (threads,)) as pool:
-        futures: dict[Future[Done | LicError], Job] = {
-            pool.submit(_attempt, work, job): job for job in jobs
-        }
+        # A terminal's Ctrl-C reaches all processes: this one is told of it, and ends the others.
+        with interruptions_ignored():
+            futures: dict[Future[Done | LicError], Job] = {
+                pool.submit(_attempt_or_end, work, job): job for job in jobs
+            }
         try:
             for future in as_completed(futures):
                 yield futures.pop(future), future.result()
@@ -191,9 +197,15 @@ def _attempt(work: Work, job: Job, report: Report = ignore) -> Done | LicError:
         return LicError(f"not enough memory for {shown(job.source)}")
 
 
+def _attempt_or_end(work: Work, job: Job) -> Done | LicError:
+    try:
+        return _attempt(work, job)
+    except Terminated:
+        os._exit(TERMINATED)  # the pool would take it for a result, and go on
+
+
 def _start_worker(threads: int) -> None:
     os.environ["LIC_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process is told, and ends the others
     raise_on_termination()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -61,5 +61,5 @@ class Bar:
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task(self._what, total=None)
         self._progress.start()
+        self._task = self._progress.add_task(self._what, total=None)

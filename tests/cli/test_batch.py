@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -179,7 +179,7 @@ def _reading(folder: Path, *words: object) -> Iterator[tuple[subprocess.Popen[by
     for pipe in pipes:
         os.mkfifo(pipe)
     command = [sys.executable, "-m", "lic.cli", "encode", *map(str, (*pipes, *words))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as program:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as program:
         ends = [os.open(pipe, os.O_WRONLY) for pipe in pipes[: 2 if "2" in command else 1]]
         try:
             yield program, ends
@@ -191,15 +191,21 @@ def _reading(folder: Path, *words: object) -> Iterator[tuple[subprocess.Popen[by
 
 @posix
 @pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["process", "group"])
 @pytest.mark.parametrize(
     ("number", "line"),
     [(signal.SIGINT, b"lic: interrupted\n"), (signal.SIGTERM, b"lic: terminated\n")],
+    ids=["SIGINT", "SIGTERM"],
 )
 def test_a_signal_ends_it_with_one_line_and_the_usual_exit_code(
-    tmp_path: Path, jobs: int, number: signal.Signals, line: bytes
+    tmp_path: Path,
+    jobs: int,
+    send: Callable[[int, int], None],
+    number: signal.Signals,
+    line: bytes,
 ) -> None:
     with _reading(tmp_path, "--jobs", jobs) as (program, _):
-        program.send_signal(number)
+        send(program.pid, number)
         _, stderr = program.communicate(timeout=30)
         assert (program.returncode, stderr) == (128 + number, line)
     assert names(tmp_path) == []
