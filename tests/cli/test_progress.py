@@ -14,8 +14,8 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+def as_errors(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal in place of the standard error, until the end of a test."""
     stream = Terminal()
     monkeypatch.setattr("sys.stderr", stream)
     monkeypatch.setenv("TERM", "xterm")
@@ -28,14 +28,14 @@ def move(shown: bool, unit: str = "") -> None:
             bar(done, 3)
 
 
-def test_what_takes_only_a_moment_shows_no_bar(terminal: Terminal) -> None:
+def test_what_takes_only_a_moment_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_errors(monkeypatch)
     move(shown=True)
     assert terminal.getvalue() == ""
 
 
-def test_a_bar_tells_how_much_is_done_and_the_rate(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bar_tells_how_much_is_done_and_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = as_errors(monkeypatch)
     monkeypatch.setattr("lic.cli.progress._PATIENCE", 0.0)
     move(shown=False)
     assert terminal.getvalue() == ""
