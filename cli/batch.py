@@ -52,6 +52,11 @@ class Work(Protocol):
         """The work in one word, without its ending."""
         ...
 
+    @property
+    def fatal(self) -> tuple[type[LicError], ...]:
+        """The errors that all other jobs would end with, too."""
+        ...
+
     def __call__(self, job: Job, report: Report) -> Done:
         """Do it; raises LicError."""
         ...
@@ -74,7 +79,7 @@ def run(work: Work, jobs: Sequence[Job], naming: Naming, options: Options) -> No
     Raises
     ------
     LicError
-        That of the only job, or SomeFailedError.
+        That of the only job, one that is fatal, or SomeFailedError.
     """
     start = time.monotonic()
     screened = screen(jobs, naming, options.existing)
@@ -155,7 +160,7 @@ def outcomes(
     Raises
     ------
     LicError
-        If a process ended by itself.
+        If a process ended by itself, or an error is fatal.
     """
     processes = min(processes, len(jobs))
     if processes <= 1:
@@ -190,6 +195,8 @@ def _attempt(work: Work, job: Job, report: Report = ignore) -> Done | LicError:
     try:
         return work(job, report)
     except LicError as error:
+        if isinstance(error, work.fatal):
+            raise
         return error
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):

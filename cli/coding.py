@@ -18,7 +18,12 @@ from lic.cli.jobs import Existing, Job, Naming, plan
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS
 from lic.codec.container import MAGIC
-from lic.codec.errors import OutputError
+from lic.codec.errors import (
+    MissingDeviceError,
+    MissingPackageError,
+    OutputError,
+    WeightsError,
+)
 from lic.codec.input import STANDARD, picture_source, read_lic_file
 from lic.codec.output import write_file
 from lic.codec.progress import Report
@@ -68,16 +73,12 @@ _OPTIONS = (
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "ki": 2**10, "mi": 2**20}
 
 
-class _Size(click.ParamType[int]):
-    """A number of bytes, such as 200k or 1.5MiB."""
-
-    name = "size"
-
-    def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> int:
-        found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(|k|m|ki|mi)b?", str(value).lower())
-        if found is None:
-            self.fail(f"{value!r} is no size such as 5000, 200k or 1.5MiB")
-        return int(float(found[1]) * _UNITS[found[2]])
+def _size(text: str) -> int:
+    """A number of bytes; raises click.BadParameter."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(|k|m|ki|mi)b?", text.lower())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no size such as 5000, 200k or 1.5MiB")
+    return int(float(found[1]) * _UNITS[found[2]])
 
 
 def _target(
@@ -150,6 +151,7 @@ class Encoding:
     effort: int
     device: str
     verb = "encod"
+    fatal = (MissingDeviceError, MissingPackageError, WeightsError)
 
     def __call__(self, job: Job, report: Report) -> Done:
         """Encode one."""
@@ -175,6 +177,7 @@ class Decoding:
     max_pixels: int
     device: str
     verb = "decod"
+    fatal = (MissingDeviceError,)
 
     def __call__(self, job: Job, report: Report) -> Done:
         """Decode one."""
@@ -200,9 +203,7 @@ class Decoding:
     show_default=True,
     help="0 (smallest file) to 100 (best picture).",
 )
-@click.option(
-    "--target-size", type=_Size(), metavar="BYTES", help="At most this size, such as 200k."
-)
+@click.option("--target-size", type=_size, metavar="BYTES", help="At most this size, such as 200k.")
 @click.option("--target-bpp", type=_POSITIVE, help="At most so many bits a pixel.")
 @click.option("--target-psnr", type=_POSITIVE, help="So many dB, within 0.05.")
 @weights_id

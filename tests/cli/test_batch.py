@@ -69,6 +69,14 @@ def test_a_bad_picture_does_not_stop_the_others(pictures: Path, tmp_path: Path, 
     assert np.array_equal(read_picture(back / "deep" / "c.ppm"), wanted)
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_no_picture_could_be_coded_without_ends_all_at_once(pictures: Path, jobs: int) -> None:
+    result = lic("encode", pictures, "--weights", "nope", "--jobs", jobs)
+    assert result.exit_code == 7
+    assert result.stderr.startswith("lic: weights 'nope' are not installed")
+    assert result.stderr.count("\n") == 1
+
+
 def test_outputs_that_exist_are_skipped_if_asked(pictures: Path) -> None:
     old = (pictures / "a.lic", pictures / "bad.lic")
     for path in old:
