@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from lic.codec.targets import Target
     from lic.codec.weights import Weights
 
 DEFAULT_WEIGHTS = "small-3"
@@ -44,6 +45,7 @@ def encode(
     effort: int = 0,
     report: Report = ignore,
     device: str = "cpu",
+    target: Target | None = None,
     max_error: int | None = None,
 ) -> bytes:
     """Compress a picture.
@@ -57,12 +59,14 @@ def encode(
     weights
         An installed weights' id, or weights loaded by `lic.codec.weights.load_weights`.
     effort
-        Iterations of annealing for each tile (`lic.codec.annealing`): fewer bits
-        for the same picture, or a better one, at some seconds for ten of them; never a worse one.
+        0 to 9: how long the encoder searches for fewer bits, or a better picture, by annealing
+        (`lic.codec.annealing`); the README has times. All but 0 need torch.
     report
-        Called with the numbers of iterations done and in all.
+        Called with how much of an encode is done, and of how much: tiles, or steps of annealing.
     device
         What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
+    target
+        A size, a rate or a PSNR, for which the quality is searched instead.
     max_error
         Code without the network, so that no sample is off by more, 0 (without loss) to 255;
         the quality says nothing then.
@@ -70,19 +74,23 @@ def encode(
     Raises
     ------
     LicError
-        Its subclasses name the cause: unknown weights, unsupported picture.
+        Its subclasses name the cause: unknown weights, unsupported picture, a target that cannot be
+        reached.
     """
     from lic.codec.coding import encode_picture
+    from lic.codec.targets import encode_to_target
     from lic.codec.weights import resolve
 
-    return encode_picture(
-        pixels,
-        quality,
-        resolve(weights, device),
-        effort=effort,
-        report=report,
-        max_error=max_error,
-    )
+    loaded = resolve(weights, device)
+
+    def encode_at(quality: float, effort: int) -> bytes:
+        return encode_picture(
+            pixels, quality, loaded, effort=effort, report=report, max_error=max_error
+        )
+
+    if target is None:
+        return encode_at(quality, effort)
+    return encode_to_target(encode_at, lambda data: decode(data, loaded), pixels, target, effort)
 
 
 def decode(
@@ -90,6 +98,7 @@ def decode(
     weights: str | Weights | None = None,
     max_pixels: int = MAX_PIXELS,
     device: str = "cpu",
+    report: Report = ignore,
 ) -> NDArray[np.uint8]:
     """Decompress a file's bytes to pixels (height, width, 3), RGB, uint8.
 
@@ -104,6 +113,8 @@ def decode(
         Refuse larger pictures before any memory is taken for them.
     device
         What runs the network, as in `lic.codec.executors.open_executor`; the pixels are the same.
+    report
+        Called with how much is done, and of how much.
 
     Raises
     ------
@@ -115,4 +126,4 @@ def decode(
     from lic.codec.weights import resolve
 
     container = read_container(data, max_pixels)
-    return decode_picture(container, resolve(weights or container.weights.id, device))
+    return decode_picture(container, resolve(weights or container.weights.id, device), report)

@@ -7,7 +7,7 @@ is bounded by two tiles.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -31,6 +31,9 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
+ITERATIONS = (0, 1, 3, 10, 20, 30, 60, 100, 200, 400)
+"""Of annealing, by effort."""
+MAX_EFFORT = len(ITERATIONS) - 1
 
 
 def encode_picture(
@@ -43,6 +46,8 @@ def encode_picture(
     max_error: int | None = None,
 ) -> bytes:
     """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
+    if effort not in range(len(ITERATIONS)):
+        raise PictureError(f"the effort must be a number from 0 to {MAX_EFFORT}, not {effort}")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
@@ -64,15 +69,21 @@ def encode_picture(
     if max_error is not None:
         settings = Settings.within(max_error)
         layers = _side_by_side(
-            lambda region: residual_coding.encode(pixels[region.slices], None, settings), regions
+            lambda region: residual_coding.encode(pixels[region.slices], None, settings),
+            regions,
+            report,
         )
         choices = [Choice(b"", layer) for layer in layers]
     else:
         coded = list(
-            _side_by_side(lambda region: _encode_tile(pixels, region, header, weights), regions)
+            _side_by_side(
+                lambda region: _encode_tile(pixels, region, header, weights),
+                regions,
+                ignore if effort else report,
+            )
         )
         if effort:
-            improve(weights, pixels, coded, header, effort, report)
+            improve(weights, pixels, coded, header, ITERATIONS[effort], report)
         choices = _choose(pixels, coded, header, weights.executor)
     return Container(
         header,
@@ -137,14 +148,18 @@ class _Synthesis:
 
 
 def _side_by_side(
-    function: Callable[[_Item], _Result], items: Iterable[_Item]
+    function: Callable[[_Item], _Result], items: Sequence[_Item], report: Report = ignore
 ) -> Iterator[_Result]:
     """The function's results for tiles, in their order, two tiles at a time.
+
+    ``report`` takes numbers of tiles.
 
     The coder has one thread: while it codes one tile, the networks of another run.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(function, items)
+        for done, result in enumerate(pool.map(function, items), start=1):
+            report(done, len(items))
+            yield result
 
 
 def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weights) -> CodedTile:
@@ -160,7 +175,7 @@ def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weight
     return CodedTile(region, streams[0], decoded[0])
 
 
-def decode_picture(container: Container, weights: Weights) -> Pixels:
+def decode_picture(container: Container, weights: Weights, report: Report = ignore) -> Pixels:
     """The pixels of a container; see `lic.codec.decode`."""
     header, executor = container.header, weights.executor
     if container.weights.digest != weights.digest:
@@ -188,9 +203,15 @@ def decode_picture(container: Container, weights: Weights) -> Pixels:
             tile = residual_coding.decode(layers[region], tile, shape)
         pixels[region.slices] = tile
 
+    count = len(regions)
     try:
-        deque(_side_by_side(decode, filter(streams.get, regions)), maxlen=0)
-        deque(_side_by_side(show, regions), maxlen=0)
+        coded = [region for region in regions if streams[region]]
+        decoded = _side_by_side(decode, coded, lambda done, _: report(done, len(coded) + count))
+        deque(decoded, maxlen=0)
+        pieces = _side_by_side(
+            show, regions, lambda done, _: report(len(coded) + done, len(coded) + count)
+        )
+        deque(pieces, maxlen=0)
     except (CorruptStreamError, CorruptLayerError) as error:
         raise CorruptFileError(f"the picture's data does not decode: {error}") from error
     return pixels

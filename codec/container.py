@@ -26,6 +26,7 @@ VERSION = 2
 QUALITY_STEPS = 10000
 DIGEST_BYTES = 4
 _HEADER = struct.Struct("<4sBIIHBB")
+HEADER_BYTES = _HEADER.size
 _CHECKSUM_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
@@ -126,6 +127,11 @@ class Header:
         """How many tiles cover the picture."""
         return tile_count(self.width, self.height, self.tile * TILE_UNIT)
 
+    @property
+    def padded_pixels(self) -> int:
+        """How many pixels the picture has with its sides rounded up to multiples of 64."""
+        return padded(self.width) * padded(self.height)
+
     def to_bytes(self) -> bytes:
         """The header's 17 bytes."""
         return _HEADER.pack(
@@ -210,7 +216,7 @@ class Container:
     def parts(self) -> dict[str, int]:
         """Bytes of the file by part, each box being one; they sum to the file's size."""
         sizes = {_NAMES.get(kind, kind): len(box) for kind, box in self._boxes().items()}
-        return {"header": _HEADER.size, **sizes, "checksum": _CHECKSUM_BYTES}
+        return {"header": HEADER_BYTES, **sizes, "checksum": _CHECKSUM_BYTES}
 
     def _boxes(self) -> dict[str, bytes]:
         """All boxes, with their types and lengths, in the order in which they are written."""
@@ -245,11 +251,20 @@ def read_header(data: bytes) -> Header:
         raise UnsupportedVersionError(
             f"the file has format version {version[0]}; this program reads version {VERSION}"
         )
-    fields = _Reader(data, 0, len(data)).take(_HEADER.size)
+    fields = _Reader(data, 0, len(data)).take(HEADER_BYTES)
     try:
         return Header(*_HEADER.unpack(fields)[2:])
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
+
+
+def check_size(header: Header, max_pixels: int) -> None:
+    """Raise LimitError if the picture, its sides rounded up to multiples of 64, is larger."""
+    if header.padded_pixels > max_pixels:
+        raise LimitError(
+            f"the picture has {header.width} x {header.height} pixels (sides rounded up to "
+            f"{TILE_UNIT}s); the limit is {max_pixels}"
+        )
 
 
 def read_container(data: bytes, max_pixels: int) -> Container:
@@ -269,11 +284,7 @@ def read_container(data: bytes, max_pixels: int) -> Container:
         As its name says.
     """
     header = read_header(data)
-    if padded(header.width) * padded(header.height) > max_pixels:
-        raise LimitError(
-            f"the picture has {header.width} x {header.height} pixels (sides rounded up to "
-            f"{TILE_UNIT}s); the limit is {max_pixels}"
-        )
+    check_size(header, max_pixels)
     end = len(data) - _CHECKSUM_BYTES
     boxes = _walk(data, end)
     if zlib.crc32(memoryview(data)[:end]) != int.from_bytes(data[end:], "little"):
@@ -300,7 +311,7 @@ def read_container(data: bytes, max_pixels: int) -> Container:
 
 def _walk(data: bytes, end: int) -> dict[str, bytes]:
     """The boxes' payloads by type; the last box, the streams', ends at ``end``."""
-    reader = _Reader(data, _HEADER.size, end)
+    reader = _Reader(data, HEADER_BYTES, end)
     boxes: dict[str, bytes] = {}
     while _STREAMS not in boxes:
         kind = reader.take(1).decode("latin-1")

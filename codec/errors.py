@@ -76,6 +76,18 @@ class MissingPackageError(LicError):
     exit_code = 11
 
 
+class SomeFailedError(LicError):
+    """Some of several inputs could not be coded; the others were."""
+
+    exit_code = 19
+
+
+class TargetError(LicError):
+    """No file of the picture keeps to the target."""
+
+    exit_code = 20
+
+
 @contextmanager
 def extra(package: str, name: str) -> Iterator[None]:
     """Around imports of modules of a package that the extra ``name`` installs.

@@ -13,22 +13,39 @@ The codec knows 8-bit RGB. What other pictures become:
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from lic.codec.errors import PictureError
 from lic.codec.pixels import Pixels
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
-# No others: some of Pillow's readers start other programs, or have seen little hostile input.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# The formats that are read, in this order: the first five need no other plugins. No more of them,
+# since some of Pillow's readers start other programs, or have seen little hostile input.
+_READ = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "PPM": (".ppm", ".pgm", ".pbm"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG2000": (".jp2",),
+}
+if importlib.util.find_spec("PIL.AvifImagePlugin") is not None:
+    _READ["AVIF"] = (".avif",)
+_HEIF = importlib.util.find_spec("pillow_heif") is not None
+if _HEIF:
+    _READ["HEIF"] = (".heic", ".heif")
+SUFFIXES = tuple(suffix for suffixes in _READ.values() for suffix in suffixes)
 # What those readers are seen to raise for damaged files.
 _READER_ERRORS = (
     OSError,
@@ -45,6 +62,12 @@ _READER_ERRORS = (
 )
 
 
+def _open(source: Path | BinaryIO) -> Image.Image:
+    if _HEIF:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return Image.open(source, formats=tuple(_READ))
+
+
 def list_pictures(folders: Sequence[Path]) -> list[Path]:
     """All picture files below the folders, sorted."""
     return sorted(
@@ -55,8 +78,10 @@ def list_pictures(folders: Sequence[Path]) -> list[Path]:
     )
 
 
-def read_picture(path: Path) -> Pixels:
+def read_picture(path: Path | BinaryIO) -> Pixels:
     """The pixels (height, width, 3) of a picture file, RGB, uint8.
+
+    A file in memory is called by its `str` in messages.
 
     Raises
     ------
@@ -64,7 +89,7 @@ def read_picture(path: Path) -> Pixels:
         If the file cannot be read or decoded, or the picture is transparent.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
             # A camera's JPEG with further views (MPO) is a picture, not an animation.
             if getattr(image, "is_animated", False) and image.format != "MPO":
                 raise PictureError(f"{path} is an animation")
@@ -83,7 +108,7 @@ def read_picture(path: Path) -> Pixels:
 def picture_header(path: Path) -> tuple[int, int, str]:
     """Width, height and Pillow's mode of a picture file, by its header; raises PictureError."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
             return image.width, image.height, image.mode
     except _READER_ERRORS as error:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
@@ -110,23 +135,45 @@ def _to_rgb(image: Image.Image) -> Pixels:
     return np.array(image.convert("RGB"))
 
 
-# For PNG; other kinds ignore them. Runs alone suit photographs, in which longer matches are rare: a
-# decoded Kodak picture takes 40 ms and 789 kB (level 1 with all matches: 50 and 764; level 6: 130
-# and 750), one of 12 megapixels 0.87 s and 12.7 MB (1.05 and 14.1).
+# Runs alone suit photographs, in which longer matches are rare: a decoded Kodak picture takes 40 ms
+# and 789 kB (level 1 with all matches: 50 and 764; level 6: 130 and 750), one of 12 megapixels
+# 0.87 s and 12.7 MB (1.05 and 14.1).
 _PNG = {"compress_level": 1, "compress_type": zlib.Z_RLE}
-_KINDS = {".png": "PNG", ".bmp": "BMP", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF"}
+# What is written, by suffix: a format and its options. Those that lose something keep all colours.
+_WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", _PNG),
+    ".bmp": ("BMP", {}),
+    ".ppm": ("PPM", {}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".webp": ("WEBP", {"lossless": True}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+}
+WRITTEN_SUFFIXES = tuple(_WRITTEN)
 
 
 def check_picture_path(path: Path) -> str:
-    """The kind of lossless picture file that a path's suffix names; raises PictureError if none."""
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise PictureError(f"cannot write {path}: its suffix must be one of {', '.join(_KINDS)}")
+    """The kind of picture file that a path's suffix names; raises PictureError if none."""
+    suffix = path.suffix.lower()
+    if suffix not in _WRITTEN:
+        names = ", ".join(_WRITTEN)
+        raise PictureError(f"cannot write {path}: its suffix must be one of {names}")
+    kind = _WRITTEN[suffix][0]
+    if kind in ("AVIF", "WEBP") and not features.check(kind.lower()):
+        raise PictureError(f"cannot write {path}: Pillow was built without {kind}")
     return kind
 
 
 def picture_bytes(pixels: Pixels, path: Path) -> bytes:
-    """The bytes of a lossless picture file, of the kind that the path's suffix names."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, check_picture_path(path), **_PNG)
+    """The bytes of a picture file, of the kind that the path's suffix names.
+
+    Raises PictureError if there is no such kind, or it has no pictures of this size.
+    """
+    kind, buffer = check_picture_path(path), io.BytesIO()
+    try:
+        Image.fromarray(pixels).save(buffer, kind, **_WRITTEN[path.suffix.lower()][1])
+    except (OSError, ValueError, RuntimeError, struct.error) as error:
+        raise PictureError(f"cannot write {path}: {error}") from error
     return buffer.getvalue()
