@@ -18,11 +18,13 @@ import click
 import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.memory import is_out_of_memory
+from lic.cli.parts import SCALES, Region
 from lic.cli.quantization import quantize
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError, extra
+from lic.codec.metadata import KINDS
 from lic.codec.progress import Report, ignore
 from lic.entropy_coding.coder import chosen_instruction_set
 
@@ -78,7 +80,7 @@ def main() -> None:
     10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
     14 unusable checkpoint of a peer, 15 training interrupted (it can be resumed),
     16 unusable settings, 17 the file needs a newer program, 18 unusable device,
-    1 anything else.
+    21 no such region, 1 anything else.
     """
 
 
@@ -129,6 +131,12 @@ def _progress(name: str) -> Iterator[Report]:
     help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
 )
 @device
+@click.option(
+    "--strip",
+    multiple=True,
+    type=click.Choice(["all", *KINDS]),
+    help="Leave metadata out; may be repeated. Without their ICC profile, colours become sRGB.",
+)
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(
     source: Path,
@@ -137,19 +145,23 @@ def encode(
     weights: str,
     effort: int,
     device: str,
+    strip: tuple[str, ...],
     overwrite: bool,
 ) -> None:
     """Compress the picture SOURCE to the file TARGET."""
     from lic import codec
+    from lic.codec.images import stripped
     from lic.codec.output import write_file
-    from lic.codec.picture import read_picture
+    from lic.codec.picture import load_picture
 
     _check_output(target, overwrite)
-    pixels = read_picture(source)
+    picture = stripped(load_picture(source), KINDS if "all" in strip else strip)
+    for note in picture.original.notes():
+        click.echo(f"{source}: {note}", err=True)
     with _progress("annealing") if effort else nullcontext(ignore) as report:
-        data = codec.encode(pixels, quality, weights, effort, report, device)
+        data = codec.encode(picture, quality, weights, effort, report, device)
     write_file(target, data)
-    bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+    bpp = 8 * len(data) / (picture.pixels.shape[0] * picture.pixels.shape[1])
     click.echo(f"{target}: {len(data)} bytes, {bpp:.4f} bpp", err=True)
 
 
@@ -159,8 +171,28 @@ def encode(
 @max_pixels
 @weights_folder
 @device
+@click.option(
+    "--region",
+    type=Region(),
+    help="Decode this part only: its upper left pixel, its width and height, as in 10,20,300,200.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(list(SCALES)),
+    default="1",
+    show_default=True,
+    help="Scale the picture (or the region of it) down.",
+)
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
-def decode(source: Path, target: Path, max_pixels: int, device: str, overwrite: bool) -> None:
+def decode(
+    source: Path,
+    target: Path,
+    max_pixels: int,
+    device: str,
+    region: tuple[int, int, int, int] | None,
+    scale: str,
+    overwrite: bool,
+) -> None:
     """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
     from lic import codec
     from lic.codec.output import write_file
@@ -168,8 +200,10 @@ def decode(source: Path, target: Path, max_pixels: int, device: str, overwrite: 
 
     check_picture_path(target)
     _check_output(target, overwrite)
-    pixels = codec.decode(_read(source), max_pixels=max_pixels, device=device)
-    write_file(target, picture_bytes(pixels, target))
+    picture = codec.decode_picture(
+        _read(source), max_pixels=max_pixels, device=device, region=region, reduce=SCALES[scale]
+    )
+    write_file(target, picture_bytes(picture, target))
 
 
 @main.command()

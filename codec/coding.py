@@ -7,8 +7,9 @@ is bounded by two tiles.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -21,11 +22,12 @@ from lic.codec.progress import Report, ignore
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, padded, tiles
 from lic.codec.weights import Weights
 from lic.entropy_coding import CorruptStreamError, scale_index
-from lic.integer_networks.codec_network import LATENT_STRIDE
+from lic.integer_networks.codec_network import LATENT_STRIDE, SIDE_STRIDE
 
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
+_NO_BOXES: Mapping[str, bytes] = MappingProxyType({})
 
 
 def encode_picture(
@@ -35,8 +37,13 @@ def encode_picture(
     tile: int = DEFAULT_TILE,
     effort: int = 0,
     report: Report = ignore,
+    alpha: bytes | None = None,
+    ancillary: Mapping[str, bytes] = _NO_BOXES,
 ) -> bytes:
-    """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
+    """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64.
+
+    ``alpha`` and ``ancillary`` are payloads of boxes, as in `Container`.
+    """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
@@ -61,7 +68,8 @@ def encode_picture(
     if effort:
         improve(weights, pixels, coded, header, effort, report)
     streams = tuple(tile.stream for tile in coded)
-    return Container(header, WeightsReference(weights.id, weights.digest), streams).to_bytes()
+    reference = WeightsReference(weights.id, weights.digest)
+    return Container(header, reference, streams, ancillary, alpha).to_bytes()
 
 
 def _side_by_side(
@@ -90,40 +98,52 @@ def _encode_tile(
     return CodedTile(region, streams[0], decoded[0] if keep else None)
 
 
-def decode_picture(container: Container, weights: Weights) -> Pixels:
-    """The pixels of a container; see `lic.codec.decode`."""
+def decode_pixels(container: Container, weights: Weights, region: Region | None = None) -> Pixels:
+    """The pixels of a container, or of a region of its picture; see `lic.codec.decode`.
+
+    ``region`` is in pixels, within the picture. Only the tiles are decoded whose latents influence
+    it.
+    """
     header, executor = container.header, weights.executor
     if container.weights.digest != weights.digest:
         raise WeightsError(
             f"the file was made with other weights of the id {container.weights.id!r} "
             f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
         )
+    region = region or Region(0, 0, header.height, header.width)
     rows, columns = padded(header.height) // LATENT_STRIDE, padded(header.width) // LATENT_STRIDE
-    regions = list(tiles(header.width, header.height, header.tile * TILE_UNIT))
-    latents = np.empty((rows, columns, executor.latents), executor.latent_type)
-    streams = dict(zip(regions, container.streams, strict=True))
-
-    def decode(region: Region) -> None:
-        shape = (region.height // TILE_UNIT, region.width // TILE_UNIT)
-        decoded = decode_latents(
-            executor, [streams[region]], shape, header.quality, header.skip_below
+    needed = region.scaled_out(LATENT_STRIDE).grown(executor.halo, rows, columns)
+    tile = header.tile * TILE_UNIT
+    streams = {
+        place.scaled_down(LATENT_STRIDE): stream
+        for place, stream in zip(
+            tiles(header.width, header.height, tile), container.streams, strict=True
         )
-        latents[region.scaled_down(LATENT_STRIDE).slices] = decoded[0]
+        if place.scaled_down(LATENT_STRIDE).meets(needed)
+    }
+    first, last = next(iter(streams)), next(reversed(streams))
+    covered = Region(first.top, first.left, last.bottom, last.right)
+    latents = np.empty((covered.height, covered.width, executor.latents), executor.latent_type)
 
-    pixels = np.empty((header.height, header.width, 3), dtype=np.uint8)
+    def decode(place: Region) -> None:
+        shape = (place.height // SIDE_STRIDE, place.width // SIDE_STRIDE)
+        decoded = decode_latents(
+            executor, [streams[place]], shape, header.quality, header.skip_below
+        )
+        latents[place.within(covered).slices] = decoded[0]
 
-    def synthesise(region: Region) -> None:
-        inner = region.scaled_down(LATENT_STRIDE)
-        outer = inner.grown(executor.halo, rows, columns)
-        part = np.ascontiguousarray(latents[outer.slices])[None]
+    pixels = np.empty((region.height, region.width, 3), dtype=np.uint8)
+
+    def synthesise(piece: Region) -> None:
+        outer = piece.scaled_out(LATENT_STRIDE).grown(executor.halo, rows, columns)
+        part = np.ascontiguousarray(latents[outer.within(covered).slices])[None]
         shown = executor.synthesise(part, header.quality)[0]
-        shown = shown[inner.within(outer).scaled_up(LATENT_STRIDE).slices]
-        target = pixels[region.slices]  # which ends where the picture does
-        target[:] = shown[: target.shape[0], : target.shape[1]]
+        place = piece.within(outer.scaled_up(LATENT_STRIDE))
+        pixels[piece.within(region).slices] = shown[place.slices]
 
     try:
-        deque(_side_by_side(decode, regions), maxlen=0)
+        deque(_side_by_side(decode, streams), maxlen=0)
     except CorruptStreamError as error:
         raise CorruptFileError(f"the picture's data does not decode: {error}") from error
-    deque(_side_by_side(synthesise, regions), maxlen=0)
+    deque(_side_by_side(synthesise, region.pieces(tile)), maxlen=0)
     return pixels

@@ -1,15 +1,18 @@
 """The file format: a fixed header, boxes, a checksum. Nothing here decodes pictures.
 
 FORMAT.md beside this module describes the same bytes in words. `read_header` needs a file's first
-17 bytes and tells the picture's size; `read_container` reads and verifies all of it.
+17 bytes and tells the picture's size, `read_outline` reads all boxes but the large ones;
+`read_container` reads and verifies all of a file.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from lic.codec.errors import (
     CorruptFileError,
@@ -29,10 +32,12 @@ _CHECKSUM_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
 _VARINT_BITS = 35
-_WEIGHTS, _STREAMS = "W", "S"
-# What a file's parts are called; the boxes from "i" on are reserved, and are kept as they are.
+_WEIGHTS, _ALPHA, _STREAMS = "W", "A", "S"
+_KNOWN = (_WEIGHTS, _ALPHA, _STREAMS)
+# What a file's parts are called.
 _NAMES = {
     _WEIGHTS: "weights",
+    _ALPHA: "alpha",
     _STREAMS: "streams",
     "i": "icc",
     "e": "exif",
@@ -181,6 +186,8 @@ class Container:
 
     Boxes of unknown types are among them, so that a file is written as it was read.
     """
+    alpha: bytes | None = field(default=None, repr=False)
+    """The payload of the box A (`lic.codec.alpha`); None if the picture is opaque."""
 
     def __post_init__(self) -> None:
         if len(self.streams) != self.header.tiles:
@@ -205,6 +212,7 @@ class Container:
         payloads = {
             _WEIGHTS: self.weights.to_bytes(),
             **self.ancillary,
+            **({} if self.alpha is None else {_ALPHA: self.alpha}),
             _STREAMS: b"".join([lengths, *self.streams]),
         }
         return {
@@ -266,7 +274,7 @@ def read_container(data: bytes, max_pixels: int) -> Container:
     if zlib.crc32(memoryview(data)[:end]) != int.from_bytes(data[end:], "little"):
         raise CorruptFileError("the file is corrupt: its checksum does not fit")
     for kind in boxes:
-        if kind.isupper() and kind not in (_WEIGHTS, _STREAMS):
+        if kind.isupper() and kind not in _KNOWN:
             raise UnsupportedBoxError(
                 f"the picture cannot be decoded without the file's box {kind!r}, which this "
                 "program does not know: a newer program is needed"
@@ -277,7 +285,60 @@ def read_container(data: bytes, max_pixels: int) -> Container:
         weights = WeightsReference.from_bytes(boxes.pop(_WEIGHTS))
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
-    return Container(header, weights, _split(boxes.pop(_STREAMS), header.tiles), boxes)
+    streams, alpha = _split(boxes.pop(_STREAMS), header.tiles), boxes.pop(_ALPHA, None)
+    return Container(header, weights, streams, boxes, alpha)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a file tells of a picture before its pixels."""
+
+    header: Header
+    ancillary: Mapping[str, bytes]
+    """Payloads of the boxes of metadata and of what the original was, by their types."""
+    transparent: bool
+    """Whether the picture has alpha."""
+
+
+def read_outline(file: BinaryIO, max_box: int) -> Outline:
+    """The outline of an open file, of which no more than that is read, nor verified.
+
+    ``max_box`` limits the bytes of a box that is read.
+
+    Raises
+    ------
+    CorruptFileError, TruncatedFileError, UnsupportedVersionError, LimitError
+    """
+    header = read_header(file.read(_HEADER.size))
+    boxes: dict[str, bytes] = {}
+    seen = set()
+    while _STREAMS not in seen:
+        # A type and the longest length; what of it is too much is read again.
+        start = file.tell()
+        reader = _Reader(data := file.read(1 + _VARINT_BITS // 7), 0, len(data))
+        kind = reader.take(1).decode("latin-1")
+        _check_type(kind, seen)
+        seen.add(kind)
+        length = reader.varint()
+        file.seek(start + reader.position)
+        if kind in _NAMES and kind.islower():
+            if length > max_box:
+                raise LimitError(f"the file has {length} bytes of {_NAMES[kind]}")
+            boxes[kind] = file.read(length)
+        else:
+            file.seek(length, os.SEEK_CUR)
+    return Outline(header, boxes, _ALPHA in seen)
+
+
+def _check_type(kind: str, seen: Collection[str]) -> None:
+    """Raise CorruptFileError unless this is the type of a box that was not seen before.
+
+    One of each type bounds the boxes' number.
+    """
+    if not _is_type(kind):
+        raise CorruptFileError(f"the file is corrupt: {kind!r} is no type of a box")
+    if kind in seen:
+        raise CorruptFileError(f"the file is corrupt: it has two boxes {kind!r}")
 
 
 def _walk(data: bytes, end: int) -> dict[str, bytes]:
@@ -286,11 +347,7 @@ def _walk(data: bytes, end: int) -> dict[str, bytes]:
     boxes: dict[str, bytes] = {}
     while _STREAMS not in boxes:
         kind = reader.take(1).decode("latin-1")
-        if not _is_type(kind):
-            raise CorruptFileError(f"the file is corrupt: {kind!r} is no type of a box")
-        # One of each type bounds the boxes' number.
-        if kind in boxes:
-            raise CorruptFileError(f"the file is corrupt: it has two boxes {kind!r}")
+        _check_type(kind, boxes)
         boxes[kind] = reader.take(reader.varint())
     if reader.position != end:
         raise CorruptFileError(f"{end - reader.position} bytes follow the end of the file")

@@ -48,6 +48,15 @@ class Region:
         """The same rectangle in units ``factor`` times as large, which must divide it."""
         return Region(*(v // factor for v in (self.top, self.left, self.bottom, self.right)))
 
+    def scaled_out(self, factor: int) -> Region:
+        """The smallest rectangle in units ``factor`` times as large that contains this one."""
+        return Region(
+            self.top // factor,
+            self.left // factor,
+            -(-self.bottom // factor),
+            -(-self.right // factor),
+        )
+
     def scaled_up(self, factor: int) -> Region:
         """The same rectangle in units ``factor`` times as small."""
         return Region(*(v * factor for v in (self.top, self.left, self.bottom, self.right)))
@@ -69,6 +78,17 @@ class Region:
             self.bottom - outer.top,
             self.right - outer.left,
         )
+
+    def meets(self, other: Region) -> bool:
+        """Whether the two rectangles have something in common."""
+        rows = self.top < other.bottom and other.top < self.bottom
+        return rows and self.left < other.right and other.left < self.right
+
+    def pieces(self, side: int) -> Iterator[Region]:
+        """Squares that cover the rectangle from the upper left, row by row, cut off at its end."""
+        for top in range(self.top, self.bottom, side):
+            for left in range(self.left, self.right, side):
+                yield Region(top, left, min(top + side, self.bottom), min(left + side, self.right))
 
 
 def padded(size: int) -> int:
@@ -100,11 +120,4 @@ def tile_count(width: int, height: int, tile: int) -> int:
 
 def tiles(width: int, height: int, tile: int) -> Iterator[Region]:
     """The tiles of the padded picture, row by row, in pixels; all bounds are multiples of 64."""
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            yield Region(
-                top,
-                left,
-                min(top + tile, padded(height)),
-                min(left + tile, padded(width)),
-            )
+    yield from Region(0, 0, padded(height), padded(width)).pieces(tile)
