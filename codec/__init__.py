@@ -30,7 +30,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lic.codec.container import Container, Header, read_container, read_header
-from lic.codec.errors import LicError, RegionError
+from lic.codec.errors import LicError, PictureError, RegionError
 from lic.codec.progress import Report, ignore
 from lic.codec.tiling import Region
 
@@ -121,8 +121,13 @@ def _as_picture(picture: NDArray[np.uint8] | Image | Picture) -> Picture:
         return picture
     if isinstance(picture, np.ndarray):
         return Picture.from_array(picture)
+    from PIL.Image import Image
+
     from lic.codec.images import from_image
 
+    if not isinstance(picture, Image):
+        kind = type(picture).__name__
+        raise PictureError(f"a picture must be an array of NumPy or an image of Pillow, not {kind}")
     return from_image(picture)
 
 

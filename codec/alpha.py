@@ -76,4 +76,14 @@ def _filled(sums: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[
     colours = np.pad(sums, (*even, (0, 0))).reshape(*blocks.shape, 3)
     coarse = _filled(colours.sum(axis=(1, 3)), blocks.sum(axis=(1, 3)))
     fine = coarse.repeat(2, axis=0).repeat(2, axis=1)[:height, :width]
-    return np.where(weights[:, :, None] > 0, known, fine)
+    return np.where(weights[:, :, None] > 0, known, _softened(fine))
+
+
+def _softened(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of each pixel (twice) and its two neighbours, in rows and then in columns."""
+    for axis in (0, 1):
+        edges = [(0, 0), (0, 0), (0, 0)]
+        edges[axis] = (1, 1)
+        wide = np.moveaxis(np.pad(colours, edges, mode="edge"), axis, 0)
+        colours = np.moveaxis((wide[:-2] + 2 * wide[1:-1] + wide[2:]) / 4, 0, axis)
+    return colours

@@ -128,10 +128,10 @@ def reduced(picture: Picture, factor: int) -> Picture:
 
 def _raw_mode(image: Image.Image) -> str:
     """How an image file that is not loaded yet stores its samples, by Pillow's name for it."""
-    tile = getattr(image, "tile", None)
-    if not tile:
+    tiles = getattr(image, "tile", None)
+    if not tiles:
         return ""
-    arguments = tile[0][3]
+    arguments = tiles[0].args
     return str(arguments[0] if isinstance(arguments, tuple) else arguments)
 
 
@@ -150,9 +150,11 @@ def _low_bytes(image: Image.Image, raw_mode: str) -> NDArray[np.uint8] | None:
     with Image.open(io.BytesIO(file.read()), formats=[str(image.format)]) as twin:
         file.seek(place)
         other = f"{mode};16{orders[order]}"
-        name, box, offset, arguments = twin.tile[0]  # type: ignore[attr-defined]
-        arguments = (other, *arguments[1:]) if isinstance(arguments, tuple) else other
-        twin.tile = [(name, box, offset, arguments)]  # type: ignore[attr-defined]
+        twin.tile = [
+            tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
+            for tile in twin.tile
+        ]
+        twin.load()  # `asarray` alone would hide its errors.
         return np.asarray(twin)
 
 
@@ -211,7 +213,6 @@ def _metadata(image: Image.Image) -> Metadata:
     """What an image that is loaded says about itself, upright."""
     info = image.info
     exif = _tiff_exif(image) if image.format == "TIFF" else info.get("exif", b"")
-    exif = exif.tobytes() if isinstance(exif, Image.Exif) else exif
     xmp = info.get("xmp") or info.get("XML:com.adobe.xmp") or b""
     xmp = xmp.encode("utf-8") if isinstance(xmp, str) else xmp
     return Metadata(

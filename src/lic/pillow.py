@@ -13,9 +13,7 @@ Options of `save`: ``quality`` (0 to 100), ``effort``, ``weights`` and ``device`
 `lic.codec.encode`, and ``exif``, ``icc_profile`` and ``xmp``, which are those of the image unless
 they are given; None leaves them out. The orientation in EXIF is applied to the pixels.
 
-`Image.open` reads the header and the metadata; pixels are decoded on demand. If
-`ImageFile.LOAD_TRUNCATED_IMAGES` is true, the tiles of a file that was cut off are decoded as far
-as there are any; the others are gray.
+`Image.open` reads the header and the metadata; pixels are decoded on demand.
 """
 
 from __future__ import annotations
@@ -77,7 +75,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         value = options.get(name, image.info.get(name))
         shown.info.pop(name, None)
         if value:
-            shown.info[name] = value
+            shown.info[name] = value.tobytes() if isinstance(value, Image.Exif) else value
     try:
         data = encode(
             shown,
