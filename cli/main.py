@@ -1,11 +1,13 @@
 """The program `lic`: its commands, and exceptions to exit codes.
 
-Modules that load torch are imported inside the commands, so that `lic --help` answers at once.
+Modules that load torch or NumPy are imported inside the commands, so that `lic --help` and `lic
+info` answer at once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -15,10 +17,9 @@ from typing import Any
 
 import click
 
-import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
+from lic.cli import parts
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.memory import is_out_of_memory
-from lic.cli.parts import SCALES, Region
 from lic.cli.quantization import quantize
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
@@ -26,7 +27,6 @@ from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError, extra
 from lic.codec.metadata import KINDS
 from lic.codec.progress import Report, ignore
-from lic.entropy_coding.coder import chosen_instruction_set
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 device = click.option(
@@ -46,6 +46,10 @@ max_pixels = click.option(
 
 def _check_environment() -> None:
     """Raise LicError if LIC_ISA names no instruction set."""
+    if "LIC_ISA" not in os.environ:
+        return
+    from lic.entropy_coding.coder import chosen_instruction_set
+
     try:
         chosen_instruction_set()
     except ValueError as error:
@@ -149,6 +153,7 @@ def encode(
     overwrite: bool,
 ) -> None:
     """Compress the picture SOURCE to the file TARGET."""
+    import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
     from lic import codec
     from lic.codec.images import stripped
     from lic.codec.output import write_file
@@ -171,18 +176,8 @@ def encode(
 @max_pixels
 @weights_folder
 @device
-@click.option(
-    "--region",
-    type=Region(),
-    help="Decode this part only: its upper left pixel, its width and height, as in 10,20,300,200.",
-)
-@click.option(
-    "--scale",
-    type=click.Choice(list(SCALES)),
-    default="1",
-    show_default=True,
-    help="Scale the picture (or the region of it) down.",
-)
+@parts.region
+@parts.reduce
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def decode(
     source: Path,
@@ -190,10 +185,11 @@ def decode(
     max_pixels: int,
     device: str,
     region: tuple[int, int, int, int] | None,
-    scale: str,
+    reduce: int,
     overwrite: bool,
 ) -> None:
     """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
+    import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
     from lic import codec
     from lic.codec.output import write_file
     from lic.codec.picture import check_picture_path, picture_bytes
@@ -201,7 +197,11 @@ def decode(
     check_picture_path(target)
     _check_output(target, overwrite)
     picture = codec.decode_picture(
-        _read(source), max_pixels=max_pixels, device=device, region=region, reduce=SCALES[scale]
+        _read(source),
+        max_pixels=max_pixels,
+        device=device,
+        region=region,
+        reduce=reduce,
     )
     write_file(target, picture_bytes(picture, target))
 

@@ -1,24 +1,36 @@
-"""Options that ask for a part of a picture."""
+"""Options of `lic decode` that ask for a part of a picture, or a smaller one."""
 
 from __future__ import annotations
 
 import click
 
-SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
-"""By how much a picture is reduced in each direction."""
+_SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
 
 
-class Region(click.ParamType):
-    """Four integers with commas between them, to a tuple (x, y, width, height)."""
+def _region(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[int, int, int, int] | None:
+    if value is None:
+        return None
+    try:
+        x, y, width, height = (int(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("must be four integers with commas between them") from error
+    return x, y, width, height
 
-    name = "x,y,w,h"
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """The numbers; whether they fit the picture is seen when it is known."""
-        try:
-            x, y, width, height = (int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not four integers with commas between them", param, ctx)
-        return x, y, width, height
+region = click.option(
+    "--region",
+    metavar="X,Y,W,H",
+    callback=_region,
+    help="Decode this part only: its upper left pixel, its width and height.",
+)
+reduce = click.option(
+    "--scale",
+    "reduce",
+    type=click.Choice(list(_SCALES)),
+    callback=lambda _, __, value: _SCALES[value],
+    default="1",
+    show_default=True,
+    help="Scale the picture, or the region of it, down.",
+)

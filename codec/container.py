@@ -311,7 +311,7 @@ def read_outline(file: BinaryIO, max_box: int) -> Outline:
     """
     header = read_header(file.read(_HEADER.size))
     boxes: dict[str, bytes] = {}
-    seen = set()
+    seen: set[str] = set()
     while _STREAMS not in seen:
         # A type and the longest length; what of it is too much is read again.
         start = file.tell()

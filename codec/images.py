@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from lic.codec.errors import PictureError
-from lic.codec.metadata import upright_exif, upright_xmp
-from lic.codec.pixels import CMYK, GRAY, RGB, Metadata, Original, Picture, mean_gray
+from lic.codec.metadata import CMYK, GRAY, RGB, Metadata, Original, upright_exif, upright_xmp
+from lic.codec.pixels import Picture, mean_gray
 
 _EXIF_PREFIX = b"Exif\0\0"
 _XMP_TAG = 700
@@ -151,7 +151,7 @@ def _low_bytes(image: Image.Image, raw_mode: str) -> NDArray[np.uint8] | None:
         file.seek(place)
         other = f"{mode};16{orders[order]}"
         twin.tile = [
-            tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
+            tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other)
             for tile in twin.tile
         ]
         twin.load()  # `asarray` alone would hide its errors.

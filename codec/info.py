@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lic.codec.container import VERSION, Container
-from lic.codec.metadata import original_of
-from lic.codec.pixels import GRAY
+from lic.codec.metadata import GRAY, original_of
 from lic.codec.tiling import TILE_UNIT
-from lic.entropy_coding import CorruptStreamError, stream_lanes
 
 
 def describe(container: Container) -> dict[str, Any]:
@@ -29,15 +27,7 @@ def describe(container: Container) -> dict[str, Any]:
         "skip_below": header.skip_below,
         "tile": header.tile * TILE_UNIT,
         "tiles": header.tiles,
-        "lanes": sorted({_lanes(stream) for stream in container.streams}),
         "bytes": total,
         "bpp": 8 * total / (header.width * header.height),
         "parts": parts,
     }
-
-
-def _lanes(stream: bytes) -> int:
-    try:
-        return stream_lanes(stream)
-    except CorruptStreamError:
-        return 0

@@ -1,4 +1,4 @@
-"""Metadata in boxes, and in the form that the codec wants it: upright, and of bounded size."""
+"""What is known of a picture besides its pixels, and the boxes that keep it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,44 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from lic.codec.errors import CorruptFileError, PictureError
 from lic.codec.inflate import inflated
-from lic.codec.pixels import CMYK, GRAY, RGB, Metadata, Original
+
+GRAY, RGB, CMYK = 1, 3, 4
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a picture says about itself, as bytes; empty where it says nothing."""
+
+    icc: bytes = b""
+    """The ICC profile of its colours; without one, they are sRGB."""
+    exif: bytes = b""
+    """EXIF: a TIFF structure, beginning with the mark of its byte order."""
+    xmp: bytes = b""
+    """XMP: an XML document."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """What a picture was before it became 8-bit RGB."""
+
+    channels: int = RGB
+    """Of colour: 1 (gray), 3 or 4 (CMYK)."""
+    bits: int = 8
+    """Of a sample, 1 to 255."""
+
+    def notes(self) -> list[str]:
+        """What was lost on the way, in sentences."""
+        found = []
+        if self.channels == CMYK:
+            found.append("the picture was converted from CMYK to sRGB")
+        if self.bits > 8:
+            found.append(f"samples of {self.bits} bits became samples of 8")
+        return found
+
 
 LIMIT = 2**24
 """Bytes of one kind of metadata."""

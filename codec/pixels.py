@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.errors import PictureError
+from lic.codec.metadata import GRAY, Metadata, Original
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3), RGB."""
-
-GRAY, RGB, CMYK = 1, 3, 4
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a picture says about itself, as bytes; empty where it says nothing."""
-
-    icc: bytes = b""
-    """The ICC profile of its colours; without one, they are sRGB."""
-    exif: bytes = b""
-    """EXIF: a TIFF structure, beginning with the mark of its byte order."""
-    xmp: bytes = b""
-    """XMP: an XML document."""
-
-
-@dataclass(frozen=True)
-class Original:
-    """What a picture was before it became 8-bit RGB."""
-
-    channels: int = RGB
-    """Of colour: 1 (gray), 3 or 4 (CMYK)."""
-    bits: int = 8
-    """Of a sample, 1 to 255."""
-
-    def notes(self) -> list[str]:
-        """What was lost on the way, in sentences."""
-        found = []
-        if self.channels == CMYK:
-            found.append("the picture was converted from CMYK to sRGB")
-        if self.bits > 8:
-            found.append(f"samples of {self.bits} bits became samples of 8")
-        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +24,8 @@ class Picture:
     """(height, width, 3), uint8; RGB, with three equal channels if the picture is gray."""
     alpha: NDArray[np.uint8] | None = None
     """(height, width): 0 is invisible, 255 opaque; None if all of the picture is opaque."""
-    metadata: Metadata = Metadata()
-    original: Original = Original()
+    metadata: Metadata = field(default_factory=Metadata)
+    original: Original = field(default_factory=Original)
 
     @property
     def gray(self) -> bool:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lic.codec.pixels import Pixels
+if TYPE_CHECKING:
+    from lic.codec.pixels import Pixels
 
 TILE_UNIT = 64
 DEFAULT_TILE = 1024
@@ -98,6 +98,8 @@ def padded(size: int) -> int:
 
 def cut(pixels: Pixels, region: Region, margin: int) -> tuple[Pixels, Region]:
     """A tile with its margin, cut from the padded picture, and the tile's place in it."""
+    import numpy as np
+
     height, width = pixels.shape[:2]
     outer = region.grown(margin, padded(height), padded(width))
     part = pixels[outer.slices]

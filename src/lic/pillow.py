@@ -27,8 +27,7 @@ from lic.codec import DEFAULT_QUALITY, DEFAULT_WEIGHTS, decode_picture, encode
 from lic.codec.container import MAGIC, read_outline
 from lic.codec.errors import LicError
 from lic.codec.images import to_info
-from lic.codec.metadata import LIMIT, metadata_of, original_of
-from lic.codec.pixels import GRAY
+from lic.codec.metadata import GRAY, LIMIT, metadata_of, original_of
 
 if TYPE_CHECKING:
     from os import PathLike

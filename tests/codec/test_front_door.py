@@ -16,8 +16,9 @@ from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, PictureError, RegionError
 from lic.codec.latent_coding import decode_latents
+from lic.codec.metadata import GRAY, Metadata, Original
 from lic.codec.picture import load_picture, picture_bytes
-from lic.codec.pixels import GRAY, Metadata, Original, Picture
+from lic.codec.pixels import Picture
 from lic.codec.weights import Weights, load_weights
 
 from .pictures import exif_bytes, srgb_profile

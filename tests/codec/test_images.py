@@ -9,7 +9,8 @@ from PIL import Image
 
 from lic.codec.errors import PictureError
 from lic.codec.images import from_image, reduced, save_options, stripped, to_image
-from lic.codec.pixels import CMYK, GRAY, RGB, Metadata, Original, Picture
+from lic.codec.metadata import CMYK, GRAY, RGB, Metadata, Original
+from lic.codec.pixels import Picture
 
 from .pictures import (
     MODEL,

@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 
 from lic.codec.errors import CorruptFileError, PictureError
 from lic.codec.metadata import (
+    GRAY,
     LIMIT,
+    RGB,
+    Metadata,
+    Original,
     metadata_of,
     original_of,
     to_boxes,
     upright_exif,
     upright_xmp,
 )
-from lic.codec.pixels import GRAY, RGB, Metadata, Original
 
 METADATA = st.builds(Metadata, *3 * [st.binary(max_size=300)])
 ORIGINALS = st.builds(Original, st.sampled_from([1, 3, 4]), st.integers(1, 255))

@@ -17,7 +17,8 @@ from fuzzing import fuzz, mutated, run
 
 from lic import codec
 from lic.codec.coding import encode_picture
-from lic.codec.pixels import GRAY, Metadata, Original, Picture
+from lic.codec.metadata import GRAY, Metadata, Original
+from lic.codec.pixels import Picture
 from lic.codec.weights import Weights, resolve
 
 MAX_PIXELS = 2**14
