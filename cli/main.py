@@ -25,7 +25,6 @@ from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder, weights_id
 from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
 from lic.codec.errors import LicError, OutputError, PictureError, extra
-from lic.codec.metadata import KINDS
 from lic.codec.progress import Report, ignore
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -135,12 +134,7 @@ def _progress(name: str) -> Iterator[Report]:
     help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
 )
 @device
-@click.option(
-    "--strip",
-    multiple=True,
-    type=click.Choice(["all", *KINDS]),
-    help="Leave metadata out; may be repeated. Without their ICC profile, colours become sRGB.",
-)
+@parts.strip
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def encode(
     source: Path,
@@ -160,7 +154,7 @@ def encode(
     from lic.codec.picture import load_picture
 
     _check_output(target, overwrite)
-    picture = stripped(load_picture(source), KINDS if "all" in strip else strip)
+    picture = stripped(load_picture(source), strip)
     for note in picture.original.notes():
         click.echo(f"{source}: {note}", err=True)
     with _progress("annealing") if effort else nullcontext(ignore) as report:
@@ -178,6 +172,7 @@ def encode(
 @device
 @parts.region
 @parts.reduce
+@parts.strip
 @click.option("--overwrite/--no-overwrite", default=True, show_default=True)
 def decode(
     source: Path,
@@ -186,11 +181,13 @@ def decode(
     device: str,
     region: tuple[int, int, int, int] | None,
     reduce: int,
+    strip: tuple[str, ...],
     overwrite: bool,
 ) -> None:
     """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
     import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
     from lic import codec
+    from lic.codec.images import stripped
     from lic.codec.output import write_file
     from lic.codec.picture import check_picture_path, picture_bytes
 
@@ -203,7 +200,7 @@ def decode(
         region=region,
         reduce=reduce,
     )
-    write_file(target, picture_bytes(picture, target))
+    write_file(target, picture_bytes(stripped(picture, strip), target))
 
 
 @main.command()

@@ -1,8 +1,10 @@
-"""Options of `lic decode` that ask for a part of a picture, or a smaller one."""
+"""Options that ask for less than a whole picture with all that it carries."""
 
 from __future__ import annotations
 
 import click
+
+from lic.codec.metadata import KINDS
 
 _SCALES = {"1": 1, "1/2": 2, "1/4": 4, "1/8": 8}
 
@@ -33,4 +35,11 @@ reduce = click.option(
     default="1",
     show_default=True,
     help="Scale the picture, or the region of it, down.",
+)
+strip = click.option(
+    "--strip",
+    multiple=True,
+    type=click.Choice(["all", *KINDS]),
+    callback=lambda _, __, value: KINDS if "all" in value else value,
+    help="Leave metadata out; may be repeated. Without their ICC profile, colours become sRGB.",
 )

@@ -97,7 +97,7 @@ def save_options(metadata: Metadata, kind: str) -> dict[str, Any]:
         from PIL.PngImagePlugin import PngInfo
 
         options["pnginfo"] = PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", options.pop("xmp").decode("utf-8"))
+        options["pnginfo"].add(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + options.pop("xmp"))
     elif kind == "TIFF" and ("xmp" in options or "exif" in options):
         exif = Image.Exif()
         exif.load(options.get("exif", b""))

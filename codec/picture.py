@@ -125,8 +125,8 @@ def picture_bytes(picture: Pixels | Picture, path: Path) -> bytes:
             f"cannot write {path}: {kind} has no transparency, which the picture has"
         )
     buffer = io.BytesIO()
-    options = save_options(picture.metadata, kind)
     try:
+        options = save_options(picture.metadata, kind)
         Image.fromarray(picture.array()).save(buffer, kind, **_PNG, **options)
     except _WRITER_ERRORS as error:
         raise PictureError(f"cannot write {path}: {error}") from error

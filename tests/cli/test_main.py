@@ -83,6 +83,9 @@ def test_metadata_is_kept_or_stripped(picture: Path, tmp_path: Path) -> None:
         assert lic("encode", source, file, *words).exit_code == 0
         assert lic("decode", file, out).exit_code == 0
         assert load_picture(out).metadata == kept
+    lic("encode", source, file)
+    assert lic("decode", file, out, "--strip", "icc").exit_code == 0
+    assert load_picture(out).metadata == replace(full, icc=b"")
 
 
 def test_what_a_picture_loses_is_said(tmp_path: Path) -> None:
