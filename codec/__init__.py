@@ -29,7 +29,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lic.codec.container import Container, Header, read_container, read_header
+from lic.codec.container import (
+    Container,
+    Header,
+    completed,
+    read_container,
+    read_header,
+)
 from lic.codec.errors import LicError, PictureError, RegionError
 from lic.codec.progress import Report, ignore
 from lic.codec.tiling import Region
@@ -174,22 +180,29 @@ def decode_picture(
     device: str = "cpu",
     region: tuple[int, int, int, int] | None = None,
     reduce: int = 1,
+    truncated: bool = False,
 ) -> Picture:
-    """As `decode`, with all that the file keeps of the picture."""
+    """As `decode`, with all that the file keeps of the picture.
+
+    If ``truncated``, a file that was cut off is no error as long as its header and its boxes of
+    metadata and alpha are there: the tiles that are missing are gray.
+    """
     from lic.codec.alpha import unpack_alpha
     from lic.codec.coding import decode_pixels
     from lic.codec.metadata import metadata_of, original_of
     from lic.codec.pixels import Picture, mean_gray
     from lic.codec.weights import resolve
 
-    container = read_container(data, max_pixels)
+    whole = completed(data) if truncated else data
+    container = read_container(whole, max_pixels)
     header, boxes = container.header, container.ancillary
     part = _part(header, region)
     metadata, original = metadata_of(boxes), original_of(boxes)
     alpha = None
     if container.alpha is not None:
         alpha = unpack_alpha(container.alpha, header.height, header.width)[part.slices]
-    pixels = decode_pixels(container, resolve(weights or container.weights.id, device), part)
+    loaded = resolve(weights or container.weights.id, device)
+    pixels = decode_pixels(container, loaded, part, skip_damaged=whole is not data)
     picture = Picture(pixels, alpha, metadata, original)
     if picture.gray:
         picture = replace(picture, pixels=mean_gray(pixels))

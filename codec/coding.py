@@ -98,11 +98,16 @@ def _encode_tile(
     return CodedTile(region, streams[0], decoded[0] if keep else None)
 
 
-def decode_pixels(container: Container, weights: Weights, region: Region | None = None) -> Pixels:
+def decode_pixels(
+    container: Container,
+    weights: Weights,
+    region: Region | None = None,
+    skip_damaged: bool = False,
+) -> Pixels:
     """The pixels of a container, or of a region of its picture; see `lic.codec.decode`.
 
     ``region`` is in pixels, within the picture. Only the tiles are decoded whose latents influence
-    it.
+    it. Tiles that do not decode are an error, or gray if ``skip_damaged``.
     """
     header, executor = container.header, weights.executor
     if container.weights.digest != weights.digest:
@@ -127,10 +132,15 @@ def decode_pixels(container: Container, weights: Weights, region: Region | None 
 
     def decode(place: Region) -> None:
         shape = (place.height // SIDE_STRIDE, place.width // SIDE_STRIDE)
-        decoded = decode_latents(
-            executor, [streams[place]], shape, header.quality, header.skip_below
-        )
-        latents[place.within(covered).slices] = decoded[0]
+        target = latents[place.within(covered).slices]
+        try:
+            target[:] = decode_latents(
+                executor, [streams[place]], shape, header.quality, header.skip_below
+            )[0]
+        except CorruptStreamError as error:
+            if not skip_damaged:
+                raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+            target[:] = 0
 
     pixels = np.empty((region.height, region.width, 3), dtype=np.uint8)
 
@@ -141,9 +151,6 @@ def decode_pixels(container: Container, weights: Weights, region: Region | None 
         place = piece.within(outer.scaled_up(LATENT_STRIDE))
         pixels[piece.within(region).slices] = shown[place.slices]
 
-    try:
-        deque(_side_by_side(decode, streams), maxlen=0)
-    except CorruptStreamError as error:
-        raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+    deque(_side_by_side(decode, streams), maxlen=0)
     deque(_side_by_side(synthesise, region.pieces(tile)), maxlen=0)
     return pixels

@@ -32,6 +32,8 @@ _CHECKSUM_BYTES = 4
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
 _VARINT_BITS = 35
+# Bytes a pixel that missing streams may have taken.
+_LONGEST_PIXEL = 4
 _WEIGHTS, _ALPHA, _STREAMS = "W", "A", "S"
 _KNOWN = (_WEIGHTS, _ALPHA, _STREAMS)
 # What a file's parts are called.
@@ -339,6 +341,35 @@ def _check_type(kind: str, seen: Collection[str]) -> None:
         raise CorruptFileError(f"the file is corrupt: {kind!r} is no type of a box")
     if kind in seen:
         raise CorruptFileError(f"the file is corrupt: it has two boxes {kind!r}")
+
+
+def completed(data: bytes) -> bytes:
+    """A file that was cut off within its streams, with zeros for what is missing.
+
+    Its checksum fits. A file that is whole, or longer than its header lets expect, stays as it is.
+
+    Raises
+    ------
+    CorruptFileError, TruncatedFileError, UnsupportedVersionError
+        If the file is cut off before its streams, or is damaged there.
+    """
+    header = read_header(data)
+    reader = _Reader(data, _HEADER.size, len(data))
+    seen: set[str] = set()
+    while True:
+        kind = reader.take(1).decode("latin-1")
+        _check_type(kind, seen)
+        seen.add(kind)
+        length = reader.varint()
+        if kind == _STREAMS:
+            break
+        reader.take(length)
+    end = reader.position + length
+    too_long = length > _LONGEST_PIXEL * padded(header.width) * padded(header.height)
+    if len(data) >= end + _CHECKSUM_BYTES or too_long:
+        return data
+    body = data.ljust(end, b"\0")[:end]
+    return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little")
 
 
 def _walk(data: bytes, end: int) -> dict[str, bytes]:

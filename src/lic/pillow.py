@@ -13,7 +13,9 @@ Options of `save`: ``quality`` (0 to 100), ``effort``, ``weights`` and ``device`
 `lic.codec.encode`, and ``exif``, ``icc_profile`` and ``xmp``, which are those of the image unless
 they are given; None leaves them out. The orientation in EXIF is applied to the pixels.
 
-`Image.open` reads the header and the metadata; pixels are decoded on demand.
+`Image.open` reads the header and the metadata; pixels are decoded on demand. If
+`ImageFile.LOAD_TRUNCATED_IMAGES` is true, of a file that was cut off the tiles are decoded that are
+there; the others are gray.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class LicImageFile(ImageFile.ImageFile):
         if self.tile and self._im is None:
             self.fp.seek(0)
             try:
-                picture = decode_picture(self.fp.read())
+                picture = decode_picture(self.fp.read(), truncated=ImageFile.LOAD_TRUNCATED_IMAGES)
             except LicError as error:
                 raise OSError(str(error)) from error
             if self._exclusive_fp:

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 import lic
 import lic.codec
 import lic.pillow
+from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
+from lic.codec.weights import resolve
 from lic.pillow import LicImageFile
 
 DATA = Path(__file__).parents[1] / "data"
@@ -182,6 +185,23 @@ def test_a_damaged_file_is_an_oserror_when_it_is_loaded() -> None:
     with Image.open(io.BytesIO(data)) as image, pytest.raises(OSError, match="corrupt"):
         image.load()
     with Image.open(io.BytesIO(data[:-20])) as image, pytest.raises(OSError, match="truncated"):
+        image.load()
+
+
+def test_of_a_truncated_file_the_tiles_that_are_there_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, budgie: NDArray[np.uint8]
+) -> None:
+    weights = resolve(lic.codec.DEFAULT_WEIGHTS)
+    data = encode_picture(budgie[:256, :256], 50, weights, tile=128)
+    whole, streams = lic.decode(data), read_container(data, 2**20).streams
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    for missing in (1, 5, len(streams[3]) // 2):
+        with Image.open(io.BytesIO(data[:-missing])) as image:
+            pixels = np.asarray(image)
+        assert np.array_equal(pixels[:64], whole[:64])
+        assert np.array_equal(pixels, whole) == (missing == 1)
+    damaged = data[:-9] + bytes(9)
+    with Image.open(io.BytesIO(damaged)) as image, pytest.raises(OSError, match="checksum"):
         image.load()
 
 
