@@ -16,6 +16,7 @@ from lic.codec.inflate import inflated
 from lic.codec.pixels import Pixels
 
 _NONE, _LEFT, _ABOVE = range(3)
+_Reals = NDArray[np.float32]
 _AXES = {_LEFT: 1, _ABOVE: 0}
 
 
@@ -65,10 +66,10 @@ def with_smooth_colours(pixels: Pixels, alpha: NDArray[np.uint8]) -> Pixels:
     return np.where(visible[:, :, None], pixels, np.rint(filled).astype(np.uint8))
 
 
-def _filled(sums: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+def _filled(sums: _Reals, weights: _Reals) -> _Reals:
     """Colours ``sums / weights`` where there is weight, and of the surroundings elsewhere."""
     height, width = weights.shape
-    known = sums / np.maximum(weights, 1)[:, :, None]
+    known: _Reals = sums / np.maximum(weights, 1)[:, :, None]
     if weights.all() or height == width == 1:
         return known
     even = ((0, height % 2), (0, width % 2))
@@ -79,7 +80,7 @@ def _filled(sums: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[
     return np.where(weights[:, :, None] > 0, known, _softened(fine))
 
 
-def _softened(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+def _softened(colours: _Reals) -> _Reals:
     """Means of each pixel (twice) and its two neighbours, in rows and then in columns."""
     for axis in (0, 1):
         edges = [(0, 0), (0, 0), (0, 0)]

@@ -12,7 +12,7 @@ import struct
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 from lic.codec.errors import (
     CorruptFileError,
@@ -302,7 +302,7 @@ class Outline:
     """Whether the picture has alpha."""
 
 
-def read_outline(file: BinaryIO, max_box: int) -> Outline:
+def read_outline(file: IO[bytes], max_box: int) -> Outline:
     """The outline of an open file, of which no more than that is read, nor verified.
 
     ``max_box`` limits the bytes of a box that is read.

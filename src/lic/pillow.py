@@ -21,7 +21,7 @@ there; the others are gray.
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from PIL import Image, ImageFile
 
@@ -44,6 +44,7 @@ class LicImageFile(ImageFile.ImageFile):
     format_description = "Learned image codec"
 
     def _open(self) -> None:
+        assert self.fp is not None
         try:
             outline = read_outline(self.fp, LIMIT)
             original, metadata = original_of(outline.ancillary), metadata_of(outline.ancillary)
@@ -55,9 +56,10 @@ class LicImageFile(ImageFile.ImageFile):
         self.info.update(to_info(metadata))
         self.tile = [ImageFile._Tile("raw", (0, 0, *self.size), 0, self.mode)]
 
-    def load(self) -> Image.core.PixelAccess | None:
+    def load(self) -> Any:
         """Decode the pixels; raises OSError if the file is damaged."""
         if self.tile and self._im is None:
+            assert self.fp is not None
             self.fp.seek(0)
             try:
                 picture = decode_picture(self.fp.read(), truncated=ImageFile.LOAD_TRUNCATED_IMAGES)
