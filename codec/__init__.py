@@ -29,13 +29,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lic.codec.container import (
-    Container,
-    Header,
-    completed,
-    read_container,
-    read_header,
-)
+from lic.codec.container import Container, Header, completed, read_container, read_header
 from lic.codec.errors import LicError, PictureError, RegionError
 from lic.codec.progress import Report, ignore
 from lic.codec.tiling import Region
@@ -51,6 +45,7 @@ if TYPE_CHECKING:
 DEFAULT_WEIGHTS = "small-3"
 DEFAULT_QUALITY = 50.0
 MAX_PIXELS = 2**28
+MAX_REDUCTION = 64
 
 __all__ = [
     "DEFAULT_QUALITY",
@@ -197,6 +192,8 @@ def decode_picture(
     container = read_container(whole, max_pixels)
     header, boxes = container.header, container.ancillary
     part = _part(header, region)
+    if not 1 <= reduce <= MAX_REDUCTION:
+        raise RegionError(f"a picture can be reduced by 1 to {MAX_REDUCTION}, not by {reduce}")
     metadata, original = metadata_of(boxes), original_of(boxes)
     alpha = None
     if container.alpha is not None:

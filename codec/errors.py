@@ -65,7 +65,7 @@ class LimitError(LicError):
 
 
 class RegionError(LicError):
-    """A part of a picture is asked for that it does not have."""
+    """A part or a size of a picture is asked for that it does not have."""
 
     exit_code = 21
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.errors import PictureError
 from lic.codec.metadata import GRAY, Metadata, Original
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Pixels = NDArray[np.uint8]
 """(height, width, 3), RGB."""
@@ -63,6 +66,12 @@ class Picture:
             return np.ascontiguousarray(self.pixels[:, :, 0]) if self.gray else self.pixels
         colours = self.pixels[:, :, :1] if self.gray else self.pixels
         return np.concatenate([colours, self.alpha[:, :, None]], axis=2)
+
+    def to_image(self) -> Image:
+        """An image of Pillow's, of the mode L, LA, RGB or RGBA, with the metadata in ``info``."""
+        from lic.codec.images import to_image
+
+        return to_image(self)
 
 
 def _visible(alpha: NDArray[np.uint8] | None) -> NDArray[np.uint8] | None:

@@ -14,6 +14,11 @@
 ...     again.mode, again.size
 ('L', (120, 80))
 
+`decode_picture` gives all of it, from which `Picture.to_image` makes an image:
+
+>>> lic.decode_picture(data, region=(20, 30, 50, 40)).to_image().size
+(50, 40)
+
 A file keeps the picture's metadata, too:
 
 >>> rotated = Image.Exif()

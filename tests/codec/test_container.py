@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -11,9 +13,12 @@ from hypothesis import strategies as st
 from lic.codec.container import (
     Container,
     Header,
+    Outline,
     WeightsReference,
+    completed,
     read_container,
     read_header,
+    read_outline,
 )
 from lic.codec.errors import (
     CorruptFileError,
@@ -257,6 +262,47 @@ def test_an_unknown_critical_box_asks_for_a_newer_program(kind: str) -> None:
 def test_boxes_that_make_no_picture_are_corrupt(boxes: tuple[bytes, ...], reason: str) -> None:
     with pytest.raises(CorruptFileError, match=reason):
         read_container(file_of(*boxes), LIMIT)
+
+
+@given(containers())
+def test_an_outline_is_what_comes_before_the_streams(container: Container) -> None:
+    outline = read_outline(file := io.BytesIO(container.to_bytes()), LIMIT)
+    known = {kind: box for kind, box in container.ancillary.items() if kind in "ieox"}
+    assert outline == Outline(container.header, known, container.alpha is not None)
+    start = file.getvalue()[: file.tell()]
+    assert read_outline(io.BytesIO(start), LIMIT) == outline
+    for size in range(len(start)):
+        with contextlib.suppress(TruncatedFileError):
+            assert read_outline(io.BytesIO(start[:size]), LIMIT) == outline
+
+
+def test_an_outline_has_no_box_beyond_the_limit() -> None:
+    assert read_outline(io.BytesIO(GOLDEN), 4).ancillary == {"x": b"<x/>"}
+    with pytest.raises(LimitError, match="4 bytes of xmp"):
+        read_outline(io.BytesIO(GOLDEN), 3)
+
+
+@settings(deadline=None)
+@given(containers())
+def test_a_file_that_is_cut_off_in_its_streams_can_be_completed(container: Container) -> None:
+    data = container.to_bytes()
+    assert completed(data) is data
+    first = len(data) - 4 - container.parts()["streams"]
+    for size in range(len(data)):
+        if size < first + 2:
+            with pytest.raises(TruncatedFileError):
+                completed(data[:size])
+            continue
+        with contextlib.suppress(TruncatedFileError):
+            whole = completed(data[:size])
+            assert whole[:size][: len(data) - 4] == data[: min(size, len(data) - 4)]
+            assert len(whole) == len(data)
+            assert zlib.crc32(whole[:-4]).to_bytes(4, "little") == whole[-4:]
+
+
+def test_a_false_length_is_not_completed() -> None:
+    data = GOLDEN_HEADER + GOLDEN_WEIGHTS + b"S\xff\xff\xff\xff\x7f"
+    assert completed(data) is data
 
 
 BAD_FIELDS = [

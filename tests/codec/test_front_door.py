@@ -215,3 +215,18 @@ def test_a_region_beyond_the_picture_is_a_named_error(
 ) -> None:
     with pytest.raises(RegionError, match="380 x 315"):
         codec.decode(tiled, weights, region=region)
+
+
+@pytest.mark.parametrize("factor", [0, -1, 65])
+def test_a_reduction_out_of_range_is_a_named_error(
+    factor: int, tiled: bytes, weights: Weights
+) -> None:
+    with pytest.raises(RegionError, match="1 to 64"):
+        codec.decode(tiled, weights, reduce=factor)
+
+
+def test_a_picture_becomes_an_image_with_its_metadata(weights: Weights, budgie: Pixels) -> None:
+    picture = Picture(budgie[:64, :64], soft_mask(64, 64), Metadata(b"icc", b"exif", b"xmp"))
+    image = codec.decode_picture(codec.encode(picture, 50, weights), weights).to_image()
+    assert image.mode == "RGBA"
+    assert image.info == {"icc_profile": b"icc", "exif": b"Exif\0\0exif", "xmp": b"xmp"}

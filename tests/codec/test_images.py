@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lic.codec.errors import PictureError
-from lic.codec.images import from_image, reduced, save_options, stripped, to_image
+from lic.codec.images import from_image, reduced, save_options, stripped
 from lic.codec.metadata import CMYK, GRAY, RGB, Metadata, Original
 from lic.codec.pixels import Picture
 
@@ -60,7 +60,7 @@ def test_images_of_the_codecs_own_modes_come_back_as_they_are(
     assert image.mode == mode
     picture = from_image(image)
     assert np.array_equal(picture.array(), array)
-    assert to_image(picture).mode == mode
+    assert picture.to_image().mode == mode
     assert picture.original == Original(GRAY if mode[0] == "L" else RGB, 8)
 
 
@@ -162,7 +162,7 @@ def test_metadata_is_kept_to_the_byte(kind: str) -> None:
         assert 256 not in exif
     else:
         assert found.exif == wanted.exif
-    again = saved(to_image(opened(data)), kind, **save_options(found, kind))
+    again = saved(opened(data).to_image(), kind, **save_options(found, kind))
     assert opened(again).metadata == found
 
 
