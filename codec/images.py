@@ -44,11 +44,11 @@ def from_image(image: Image.Image) -> Picture:
     Raises
     ------
     PictureError
-        If the image is an animation, or its samples are of a kind that cannot be coded.
+        If the image has several frames, or its samples are of a kind that cannot be coded.
     """
     # A camera's JPEG with further views (MPO) is a picture, not an animation.
     if getattr(image, "is_animated", False) and image.format != "MPO":
-        raise PictureError("this is an animation, of which lic codes single frames only")
+        raise PictureError("this is an animation, or has several pages: lic codes one picture")
     raw_mode = _raw_mode(image)
     twin = _low_bytes(image, raw_mode)
     image.load()
