@@ -37,6 +37,8 @@ class Done:
     pixels: int
     compressed: int
     """Bytes of the lic file, whichever of the two it is."""
+    notes: Sequence[str] = ()
+    """What was lost on the way, in sentences."""
 
     @property
     def bpp(self) -> float:
@@ -98,6 +100,9 @@ def run(work: Work, jobs: Sequence[Job], naming: Naming, options: Options) -> No
                 failed.append((job, outcome))
             else:
                 done.append(outcome)
+                if options.verbosity >= 0:
+                    for note in outcome.notes:
+                        click.echo(f"{shown(job.source)}: {note}", err=True)
                 if options.verbosity > 0 or not (several or options.verbosity):
                     click.echo(_line(job, outcome), err=True)
             if several:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from lic.cli import parts
 from lic.cli.batch import Done, Options, run
 from lic.cli.jobs import Existing, Job, Naming, plan
 from lic.cli.weights import weights_folder, weights_id
@@ -27,7 +28,9 @@ from lic.codec.errors import (
 from lic.codec.input import STANDARD, picture_source, read_lic_file
 from lic.codec.output import write_file
 from lic.codec.progress import Report
-from lic.codec.targets import Target
+
+if TYPE_CHECKING:
+    from lic.codec.targets import Target
 
 PATH = click.Path(path_type=Path)
 _POSITIVE = click.FloatRange(0, min_open=True)
@@ -81,16 +84,17 @@ def _size(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-def _target(
-    context: click.Context, size: int | None, bpp: float | None, psnr: float | None
-) -> Target | None:
-    """The target of a command; raises click.UsageError if there are several, or a quality, too."""
-    given = [value for value in (size, bpp, psnr) if value is not None]
-    if not given:
-        return None
-    if len(given) > 1 or context.get_parameter_source("quality") is ParameterSource.COMMANDLINE:
-        raise click.UsageError("only one of --quality and the --target options can be given")
-    return Target(size, bpp, psnr)
+def _check_one_aim(context: click.Context, **aims: object) -> None:
+    """Raise click.UsageError if several of the options that set a file's size or quality are given.
+
+    ``aims`` are the values of all but the quality, by the options' names.
+    """
+    given = [name for name, value in aims.items() if value is not None and value is not False]
+    if context.get_parameter_source("quality") is ParameterSource.COMMANDLINE:
+        given.insert(0, "quality")
+    if len(given) > 1:
+        first, second = (f"--{name.replace('_', '-')}" for name in given[:2])
+        raise click.UsageError(f"{first} excludes {second}")
 
 
 def batch_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -147,25 +151,38 @@ class Encoding:
 
     quality: float
     target: Target | None
+    max_error: int | None
     weights: str
     effort: int
     device: str
+    strip: tuple[str, ...]
+    """Kinds of metadata that are left out."""
     verb = "encod"
     fatal = (MissingDeviceError, MissingPackageError, WeightsError)
 
     def __call__(self, job: Job, report: Report) -> Done:
         """Encode one."""
+        import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
         from lic import codec
-        from lic.codec.picture import read_picture
+        from lic.codec.images import stripped
+        from lic.codec.picture import load_picture
 
         source = picture_source(job.source)
-        pixels = read_picture(source)
+        picture = stripped(load_picture(source), self.strip)
         data = codec.encode(
-            pixels, self.quality, self.weights, self.effort, report, self.device, self.target
+            picture,
+            self.quality,
+            self.weights,
+            self.effort,
+            report,
+            self.device,
+            self.target,
+            self.max_error,
         )
         _write(job, data)
         read = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
-        return Done(read, len(data), pixels.shape[0] * pixels.shape[1], len(data))
+        height, width = picture.pixels.shape[:2]
+        return Done(read, len(data), height * width, len(data), picture.original.notes())
 
 
 @dataclass(frozen=True)
@@ -176,21 +193,32 @@ class Decoding:
     """The suffix of the format of pictures that go to the standard output."""
     max_pixels: int
     device: str
+    region: tuple[int, int, int, int] | None
+    """x, y, width and height of the part that is decoded; None for all of the picture."""
+    reduce: int
+    """By how much it is scaled down."""
+    strip: tuple[str, ...]
+    """Kinds of metadata that are left out."""
     verb = "decod"
     fatal = (MissingDeviceError,)
 
     def __call__(self, job: Job, report: Report) -> Done:
         """Decode one."""
+        import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
         from lic import codec
+        from lic.codec.images import stripped
         from lic.codec.picture import check_picture_path, picture_bytes
 
         name = Path(f"picture{self.kind}") if job.target == STANDARD else job.target
         check_picture_path(name)
         data = read_lic_file(job.source, self.max_pixels)
-        pixels = codec.decode(data, None, self.max_pixels, self.device, report)
-        picture = picture_bytes(pixels, name)
-        _write(job, picture)
-        return Done(len(data), len(picture), pixels.shape[0] * pixels.shape[1], len(data))
+        picture = codec.decode_picture(
+            data, None, self.max_pixels, self.device, self.region, self.reduce, report
+        )
+        written = picture_bytes(stripped(picture, self.strip), name)
+        _write(job, written)
+        header = codec.read_header(data)
+        return Done(len(data), len(written), header.width * header.height, len(data))
 
 
 @click.command()
@@ -206,6 +234,12 @@ class Decoding:
 @click.option("--target-size", type=_size, metavar="BYTES", help="At most this size, such as 200k.")
 @click.option("--target-bpp", type=_POSITIVE, help="At most so many bits a pixel.")
 @click.option("--target-psnr", type=_POSITIVE, help="So many dB, within 0.05.")
+@click.option("--lossless", is_flag=True, help="Keep every sample as it is.")
+@click.option(
+    "--max-error",
+    type=click.IntRange(0, 255),
+    help="No sample is off by more: 1 to 3 are hardly seen, 0 is --lossless.",
+)
 @weights_id
 @weights_folder
 @click.option(
@@ -217,6 +251,7 @@ class Decoding:
     help="Time spent on a smaller file: 0 is quick, 3 worth a second or ten, 9 takes minutes; "
     "all but 0 need torch.",
 )
+@parts.strip
 @device
 @click.pass_context
 def encode(
@@ -229,8 +264,11 @@ def encode(
     target_size: int | None,
     target_bpp: float | None,
     target_psnr: float | None,
+    lossless: bool,
+    max_error: int | None,
     weights: str,
     effort: int,
+    strip: tuple[str, ...],
     device: str,
 ) -> None:
     """Compress pictures: photo.png to photo.lic, beside it.
@@ -239,11 +277,20 @@ def encode(
     arguments the second is OUTPUT, - for the standard output, unless it has a picture's suffix.
     lic files are replaced; other files that exist are not, unless --overwrite is given.
     """
+    import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
     from lic.codec.picture import SUFFIXES
+    from lic.codec.targets import Target
 
+    targets = {"target_size": target_size, "target_bpp": target_bpp, "target_psnr": target_psnr}
+    bounds = {"lossless": lossless, "max_error": max_error}
+    _check_one_aim(context, **targets, **bounds)
+    bound = 0 if lossless else max_error
+    if effort and bound is not None:
+        raise click.UsageError("--lossless and --max-error exclude --effort")
+    aimed = any(value is not None for value in targets.values())
+    target = Target(target_size, target_bpp, target_psnr) if aimed else None
     naming = Naming("picture", SUFFIXES, ".lic", MAGIC)
-    target = _target(context, target_size, target_bpp, target_psnr)
-    work = Encoding(quality, target, weights, effort, device)
+    work = Encoding(quality, target, bound, weights, effort, device, strip)
     run(work, plan(arguments, naming, output, out_dir), naming, options)
 
 
@@ -257,6 +304,9 @@ def encode(
     show_default=True,
     help="The format of pictures whose name is not given.",
 )
+@parts.region
+@parts.reduce
+@parts.strip
 @max_pixels
 @weights_folder
 @device
@@ -266,6 +316,9 @@ def decode(
     out_dir: Path | None,
     options: Options,
     kind: str,
+    region: tuple[int, int, int, int] | None,
+    reduce: int,
+    strip: tuple[str, ...],
     max_pixels: int,
     device: str,
 ) -> None:
@@ -277,5 +330,5 @@ def decode(
     replace no file, unless --overwrite is given.
     """
     naming = Naming("lic file", (".lic",), f".{kind}", None)
-    work = Decoding(naming.target, max_pixels, device)
+    work = Decoding(naming.target, max_pixels, device, region, reduce, strip)
     run(work, plan(arguments, naming, output, out_dir), naming, options)

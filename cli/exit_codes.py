@@ -24,6 +24,7 @@ EXIT_CODES = {
     18: "unusable device",
     19: "some of several inputs failed; the others are done",
     20: "no file of the picture keeps to the target",
+    21: "the picture has no such region or size",
     130: "interrupted (Ctrl-C)",
     143: "terminated (SIGTERM)",
 }

@@ -1,6 +1,7 @@
 """The program `lic`: its commands, and exceptions to exit codes.
 
-Modules that load torch are imported inside the commands, so that `lic --help` answers at once.
+Modules that load torch or NumPy are imported inside the commands, so that `lic --help` and `lic
+info` answer at once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any, NoReturn
 
 import click
 
-import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
 from lic.cli.coding import PATH, decode, encode, max_pixels
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
@@ -27,15 +27,17 @@ from lic.cli.weights import weights_folder
 from lic.codec import read_container
 from lic.codec.errors import LicError, extra
 from lic.codec.input import read_lic_file
-from lic.entropy_coding.coder import chosen_instruction_set
 
 
 def _check_environment() -> None:
     """Raise LicError if LIC_ISA names no instruction set, or LIC_THREADS no number."""
-    try:
-        chosen_instruction_set()
-    except ValueError as error:
-        raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
+    if "LIC_ISA" in os.environ:
+        from lic.entropy_coding.coder import chosen_instruction_set
+
+        try:
+            chosen_instruction_set()
+        except ValueError as error:
+            raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
     threads = os.environ.get("LIC_THREADS") or "1"
     if not (threads.isascii() and threads.isdigit() and int(threads) > 0):
         raise LicError(f"the environment variable LIC_THREADS is no number of threads: {threads}")

@@ -64,6 +64,12 @@ class LimitError(LicError):
     exit_code = 8
 
 
+class RegionError(LicError):
+    """A part or a size of a picture is asked for that it does not have."""
+
+    exit_code = 21
+
+
 class OutputError(LicError):
     """The output cannot be written."""
 

@@ -1,8 +1,8 @@
 """The encoder's choice for each tile: the network alone, the network corrected, or neither.
 
 What the decoder will show is known to the last bit, so the encoder looks at it. A network that
-fails on a picture shows by errors that cost more than its bits; then the residual layer codes the tile
-alone, or corrects the network, whichever is better. Photographs at usual qualities pass two
+fails on a picture shows by errors that cost more than its bits; then the residual layer codes the
+tile alone, or corrects the network, whichever is better. Photographs at usual qualities pass two
 cheap tests and are left alone.
 """
 

@@ -1,15 +1,4 @@
-"""Picture files to RGB pixels, and back.
-
-The codec knows 8-bit RGB. What other pictures become:
-
-- grayscale and palette pictures are converted to RGB, without loss;
-- an alpha channel that is opaque everywhere is dropped; a transparent picture is refused, since
-  what its pixels should look like without transparency is not ours to guess;
-- 16-bit gray samples are rounded to 8 bits; of 16-bit colour, Pillow keeps the upper 8 bits;
-- other colour spaces (CMYK, YCbCr, Lab) are converted by Pillow;
-- an animation is refused;
-- the EXIF orientation is applied to the pixels. Other metadata is not kept.
-"""
+"""Picture files to pictures and back; `lic.codec.images` says what is kept of them."""
 
 from __future__ import annotations
 
@@ -22,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, UnidentifiedImageError, features
 
 from lic.codec.errors import PictureError
-from lic.codec.pixels import Pixels
+from lic.codec.images import from_image, save_options
+from lic.codec.pixels import Picture, Pixels
 
 # The formats that are read, in this order: the first five need no other plugins. No more of them,
 # since some of Pillow's readers start other programs, or have seen little hostile input.
@@ -78,23 +67,20 @@ def list_pictures(folders: Sequence[Path]) -> list[Path]:
     )
 
 
-def read_picture(path: Path | BinaryIO) -> Pixels:
-    """The pixels (height, width, 3) of a picture file, RGB, uint8.
+def load_picture(path: Path | BinaryIO) -> Picture:
+    """All that the codec keeps of a picture file.
 
     A file in memory is called by its `str` in messages.
 
     Raises
     ------
     PictureError
-        If the file cannot be read or decoded, or the picture is transparent.
+        If the file cannot be read or decoded, or is an animation.
     """
     try:
         with _open(path) as image:
-            # A camera's JPEG with further views (MPO) is a picture, not an animation.
-            if getattr(image, "is_animated", False) and image.format != "MPO":
-                raise PictureError(f"{path} is an animation")
             try:
-                return _to_rgb(ImageOps.exif_transpose(image))
+                return from_image(image)
             except PictureError as error:
                 raise PictureError(f"{path}: {error}") from error
     except FileNotFoundError as error:
@@ -105,6 +91,20 @@ def read_picture(path: Path | BinaryIO) -> Pixels:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
 
 
+def read_picture(path: Path | BinaryIO) -> Pixels:
+    """The pixels (height, width, 3) of a picture file, RGB, uint8, as `load_picture` gives them.
+
+    Raises
+    ------
+    PictureError
+        If the file cannot be read or decoded, or the picture is transparent.
+    """
+    picture = load_picture(path)
+    if picture.alpha is not None:
+        raise PictureError(f"{path}: the picture is transparent, and pixels alone cannot say so")
+    return picture.pixels
+
+
 def picture_header(path: Path) -> tuple[int, int, str]:
     """Width, height and Pillow's mode of a picture file, by its header; raises PictureError."""
     try:
@@ -112,27 +112,6 @@ def picture_header(path: Path) -> tuple[int, int, str]:
             return image.width, image.height, image.mode
     except _READER_ERRORS as error:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
-
-
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        if "transparency" in image.info:
-            raise PictureError("a transparent picture of 16-bit samples cannot be coded")
-        samples = np.asarray(image).astype(np.int64)
-        if samples.size and (samples.min() < 0 or samples.max() > 65535):
-            raise PictureError("a picture of 32-bit integers cannot be coded")
-        gray = ((samples * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if image.mode == "F":
-        raise PictureError("a picture of floating-point samples cannot be coded")
-    if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        if rgba[:, :, 3].min(initial=255) < 255:
-            raise PictureError(
-                "the picture is transparent, which lic cannot keep: flatten it on a background"
-            )
-        return np.ascontiguousarray(rgba[:, :, :3])
-    return np.array(image.convert("RGB"))
 
 
 # Runs alone suit photographs, in which longer matches are rare: a decoded Kodak picture takes 40 ms
@@ -146,12 +125,15 @@ _WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
     ".ppm": ("PPM", {}),
     ".tif": ("TIFF", {}),
     ".tiff": ("TIFF", {}),
-    ".webp": ("WEBP", {"lossless": True}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),
     ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
 }
 WRITTEN_SUFFIXES = tuple(_WRITTEN)
+_OPAQUE_KINDS = ("BMP", "JPEG", "PPM")
+# What Pillow raises for what does not fit, pictures or metadata.
+_WRITER_ERRORS = (OSError, ValueError, SyntaxError, LookupError, RuntimeError, struct.error)
 
 
 def check_picture_path(path: Path) -> str:
@@ -166,14 +148,28 @@ def check_picture_path(path: Path) -> str:
     return kind
 
 
-def picture_bytes(pixels: Pixels, path: Path) -> bytes:
+def picture_bytes(picture: Pixels | Picture, path: Path) -> bytes:
     """The bytes of a picture file, of the kind that the path's suffix names.
 
-    Raises PictureError if there is no such kind, or it has no pictures of this size.
+    Metadata is in it as far as that kind has room for it.
+
+    Raises
+    ------
+    PictureError
+        If that kind of file cannot hold the picture.
     """
-    kind, buffer = check_picture_path(path), io.BytesIO()
+    if not isinstance(picture, Picture):
+        picture = Picture(picture)
+    kind = check_picture_path(path)
+    if picture.alpha is not None and kind in _OPAQUE_KINDS:
+        raise PictureError(
+            f"cannot write {path}: {kind} has no transparency, which the picture has"
+        )
+    buffer = io.BytesIO()
+    options = _WRITTEN[path.suffix.lower()][1]
     try:
-        Image.fromarray(pixels).save(buffer, kind, **_WRITTEN[path.suffix.lower()][1])
-    except (OSError, ValueError, RuntimeError, struct.error) as error:
+        options = {**options, **save_options(picture.metadata, kind)}
+        Image.fromarray(picture.array()).save(buffer, kind, **options)
+    except _WRITER_ERRORS as error:
         raise PictureError(f"cannot write {path}: {error}") from error
     return buffer.getvalue()

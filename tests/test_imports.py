@@ -30,7 +30,7 @@ MAY_IMPORT = {
     },
     "evaluation": {"codec"},
 }
-"""Folders that are not here may import all others."""
+"""Folders that are not here may import all others; `src/lic` is the top of the package itself."""
 NUMPY_ALONE = ("entropy_coding", "integer_networks")
 WITHOUT_TORCH = (*NUMPY_ALONE, "codec")
 ON_DEMAND = (

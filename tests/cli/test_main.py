@@ -18,7 +18,8 @@ from lic.cli.main import main
 from lic.codec import DEFAULT_WEIGHTS, MAX_PIXELS, read_container
 from lic.codec.errors import LicError
 from lic.codec.manifest import WeightsEntry
-from lic.codec.picture import read_picture
+from lic.codec.metadata import Metadata
+from lic.codec.picture import load_picture, picture_bytes, read_picture
 from lic.evaluation.metrics import psnr
 
 DATA = Path(__file__).parents[1] / "data"
@@ -68,6 +69,43 @@ def test_info_tells_of_every_box(picture: Path, tmp_path: Path) -> None:
     assert (parts["icc"], parts["q"]) == (9, 20)
     assert sum(parts.values()) == file.stat().st_size
     assert "icc 9, q 20" in lic("info", file).output
+
+
+def test_metadata_is_kept_or_stripped(picture: Path, tmp_path: Path) -> None:
+    source, file, out = tmp_path / "full.png", tmp_path / "out.lic", tmp_path / "out.png"
+    full = Metadata(icc=bytes(9), exif=b"II*\0\x08\0\0\0\0\0", xmp=b"<x/>")
+    source.write_bytes(picture_bytes(replace(load_picture(picture), metadata=full), source))
+    for words, kept in (
+        ((), full),
+        (("--strip", "all"), Metadata()),
+        (("--strip", "exif", "--strip", "xmp"), Metadata(icc=full.icc)),
+    ):
+        assert lic("encode", source, file, *words).exit_code == 0
+        assert lic("decode", file, out).exit_code == 0
+        assert load_picture(out).metadata == kept
+    lic("encode", source, file)
+    assert lic("decode", file, out, "--strip", "icc").exit_code == 0
+    assert load_picture(out).metadata == replace(full, icc=b"")
+
+
+def test_what_a_picture_loses_is_said(tmp_path: Path) -> None:
+    source, file = tmp_path / "deep.png", tmp_path / "out.lic"
+    Image.fromarray(np.full((9, 9), 12345, np.uint16)).save(source)
+    result = lic("encode", source, file)
+    assert f"{source}: samples of 16 bits became samples of 8\n" in result.output
+    facts = json.loads(lic("info", file, "--json").output)
+    assert (facts["colours"], facts["transparent"], facts["original_bits"]) == ("gray", False, 16)
+
+
+def test_a_part_of_a_picture_is_decoded(picture: Path, tmp_path: Path) -> None:
+    file, whole, part = tmp_path / "out.lic", tmp_path / "whole.png", tmp_path / "part.png"
+    lic("encode", picture, file)
+    lic("decode", file, whole)
+    assert lic("decode", file, part, "--region", "20,30,40,50").exit_code == 0
+    assert np.array_equal(read_picture(part), read_picture(whole)[30:80, 20:60])
+    words = ("--region", "20,30,40,50", "--scale", "1/8")
+    assert lic("decode", file, part, *words).exit_code == 0
+    assert read_picture(part).shape == (7, 5, 3)
 
 
 def test_models_lists_the_installed_weights() -> None:
@@ -141,11 +179,16 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
     flipped[len(good) // 2] ^= 1
     version = bytearray(good)
     version[4] = 99
-    newer = good[:17] + b"R\x00" + good[17:-4]
+    newer = good[:17] + b"Z\x00" + good[17:-4]
     newer += zlib.crc32(newer).to_bytes(4, "little")
     (tmp_path / "empty").mkdir()
     loop = tmp_path / "loop"
     loop.symlink_to(loop)
+    animation, transparent = tmp_path / "moves.gif", tmp_path / "transparent.lic"
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    frames[0].save(animation, save_all=True, append_images=frames[1:])
+    Image.new("RGBA", (4, 4)).save(tmp_path / "transparent.png")
+    lic("encode", tmp_path / "transparent.png", transparent)
     cases: list[Case] = [
         (3, ("encode", tmp_path / "none.png", file), None),
         (3, ("encode", DATA / "README.md", file), None),
@@ -181,6 +224,12 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (14, ("compare", picture, out, "--compressai", "mbt2018-mean=none.pth"), None),
         (13, ("eval", tmp_path / "empty", "--out", tmp_path / "report"), None),
         (17, ("decode", file, out), newer),
+        (21, ("decode", file, out, "--region", "0,0,171,1"), good),
+        (2, ("decode", file, out, "--region", "0,0,1"), good),
+        (2, ("decode", file, out, "--scale", "1/3"), good),
+        (2, ("encode", picture, file, "--strip", "iptc"), None),
+        (3, ("encode", animation, file), None),
+        (3, ("decode", transparent, tmp_path / "out.ppm"), None),
         (7, ("encode", picture, file, "--weights-folder", tmp_path / "empty"), None),
         (7, ("models", "--weights-folder", tmp_path / "empty"), None),
         (7, ("encode", picture, file, "--weights", tmp_path), None),
@@ -249,6 +298,19 @@ def test_wrong_settings_in_the_environment_are_one_sentence(
         assert result.exit_code == LicError.exit_code
         wanted = f"lic: the environment variable LIC_THREADS is no number of threads: {threads}\n"
         assert result.stderr == wanted
+
+
+def test_help_and_info_do_not_load_numpy() -> None:
+    check = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from lic.cli.main import main\n"
+        "for words in (['--help'], ['info', sys.argv[1]]):\n"
+        "    assert CliRunner().invoke(main, words).exit_code == 0, words\n"
+        "assert 'numpy' not in sys.modules\n"
+    )
+    golden = DATA / "small-3-q10.lic"
+    subprocess.run([sys.executable, "-c", check, str(golden)], check=True)
 
 
 def test_help_and_models_do_not_load_torch() -> None:
