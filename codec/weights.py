@@ -48,21 +48,19 @@ class Weights:
     def float_network(self) -> CodecModel:
         """The network to take gradients of: the source's, or that of float weights themselves.
 
-        Raises WeightsError if the source is not installed.
+        Raises WeightsError if the source is not installed, or not of floats.
         """
         with extra("torch", "torch"):
             from lic.codec.executors.torch import FloatExecutor
-            from lic.models.weights_file import WeightsFileError, load_network
 
-        if isinstance(self.executor, FloatExecutor):
-            return self.executor.model
-        if self.source is None:
-            raise WeightsError(f"weights {self.id!r} do not say which float weights made them")
-        try:
-            _, model = load_network(find(self.source).file)
-        except WeightsFileError as error:
-            raise WeightsError(f"weights {self.source!r} cannot be loaded: {error}") from error
-        return model.eval().requires_grad_(False)
+        executor = self.executor
+        if not isinstance(executor, FloatExecutor):
+            if self.source is None:
+                raise WeightsError(f"weights {self.id!r} do not say which float weights made them")
+            executor = resolve(self.source).executor
+        if not isinstance(executor, FloatExecutor):
+            raise WeightsError(f"weights {self.source!r} are not of floats")
+        return executor.model
 
 
 def resolve(weights: str | Weights, device: str = "cpu") -> Weights:

@@ -9,6 +9,7 @@
 `fixed_point`             rescaling, gains by quality, the exponential
 `codec_network`           the graphs of a codec, and the tables between them
 `serialization`           such a codec as plain data, and back
+`limits`                  an analysis that stays within the range of its calibration
 ========================  ==================================================================
 
 Nothing here knows of pictures, files or floats, and nothing but NumPy is needed.

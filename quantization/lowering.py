@@ -23,13 +23,12 @@ from lic.integer_networks.fixed_point import (
 )
 from lic.integer_networks.graph import Graph
 from lic.integer_networks.layers import Layer
+from lic.integer_networks.limits import HEADROOM
 from lic.integer_networks.values import Multiplier, Value
 from lic.quantization.calibration import Ranges
 from lic.quantization.float_graph import FloatLayer
 
 Floats = NDArray[np.float64]
-HEADROOM = 4.0
-"""How many times the calibrated maximum an activation can hold."""
 _SMALLEST = 1e-6
 _QUIETEST = 64
 """How many times finer the unit of a stream's quietest channel is than that of its loudest."""

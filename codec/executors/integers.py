@@ -15,6 +15,7 @@ from lic.integer_networks import Graph, MixtureArrays, reference
 from lic.integer_networks.codec_network import CodecNetwork, gather, scatter
 from lic.integer_networks.fixed_point import saturate
 from lic.integer_networks.graph import Result
+from lic.integer_networks.limits import within_calibration
 
 Activations = NDArray[np.int16]
 
@@ -44,6 +45,7 @@ class IntegerExecutor:
     def __init__(self, network: CodecNetwork, runner: Callable[[Graph], GraphRunner]) -> None:
         self.network = network
         self._analysis = runner(network.analysis)
+        self._limited_analysis = runner(within_calibration(network.analysis))
         self._hyper_analysis = runner(network.hyper_analysis)
         self._hyper_synthesis = runner(network.hyper_synthesis)
         self._steps = [runner(step) for step in network.steps]
@@ -66,9 +68,12 @@ class IntegerExecutor:
         return self.network.halo
 
     def analyse(self, pixels: Pixels, quality: int) -> Latents:
-        """Latents of pictures (B, H, W, 3)."""
-        centred = 2 * pixels.astype(np.int16) - 255
-        return self._plane(self._analysis, (centred,), quality)
+        """Latents of pictures (B, H, W, 3), by an analysis that is kept `within_calibration`."""
+        return self._plane(self._limited_analysis, (_centred(pixels),), quality)
+
+    def analyse_without_limits(self, pixels: Pixels, quality: int) -> Latents:
+        """Latents of pictures (B, H, W, 3), by the analysis as the weights have it."""
+        return self._plane(self._analysis, (_centred(pixels),), quality)
 
     def targets(self, latents: Latents, quality: int) -> NDArray[np.int64]:
         """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
@@ -115,6 +120,12 @@ class IntegerExecutor:
         (result,) = runner.run(inputs, quality)
         assert isinstance(result, np.ndarray)
         return result.astype(np.int16, copy=False)
+
+
+def _centred(pixels: Pixels) -> Activations:
+    """Pixels as an analysis takes them."""
+    centred: Activations = 2 * pixels.astype(np.int16) - 255
+    return centred
 
 
 def _parameters(arrays: MixtureArrays) -> StepParameters:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lic.codec.executors import Executor, Integers, StepParameters
+from lic.codec.executors import Integers, StepParameters
+from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.pixels import Pixels
 
 _QUALITY = 4321
@@ -28,7 +29,7 @@ def _picture() -> Pixels:
     return mixed[None].astype(np.uint8)
 
 
-def known_answers(executor: Executor) -> dict[str, int]:
+def known_answers(executor: IntegerExecutor) -> dict[str, int]:
     """CRC-32 of what each part of an executor's network gives for the picture."""
     found: dict[str, int] = {}
 
@@ -37,7 +38,7 @@ def known_answers(executor: Executor) -> dict[str, int]:
             data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
             found[part] = zlib.crc32(data, found.get(part, 0))
 
-    latents = executor.analyse(_picture(), _QUALITY)
+    latents = executor.analyse_without_limits(_picture(), _QUALITY)
     note("analysis", latents)
     side = executor.side_information(latents, _QUALITY)
     note("hyper_analysis", side)
@@ -55,7 +56,7 @@ def known_answers(executor: Executor) -> dict[str, int]:
     return found
 
 
-def check_answers(executor: Executor, answers: Any) -> None:
+def check_answers(executor: IntegerExecutor, answers: Any) -> None:
     """Raise ValueError if an executor does not give the known answers of its weights."""
     if not isinstance(answers, dict):
         raise ValueError("it has no known answers")

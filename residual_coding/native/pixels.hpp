@@ -347,12 +347,29 @@ class PixelModel {
             const int pattern = std::min(before, 3) * 16 + std::min(sw, 3) * 4 + std::min(sn, 3);
             const int step = 2 * bound_ + 1;
             int difference = 0;
+            bool clipped = false;
             if constexpr (C::kEncodes) {
                 const int exact = channel(wish->source, c) - predicted;
                 difference = exact >= 0 ? (exact + bound_) / step : -((-exact + bound_) / step);
             }
-            difference = residual(model, energy, gradient, pattern, signs, difference);
-            const int sample = std::clamp(predicted + difference * step, 0, 255);
+            // Clipped samples come in crowds.
+            int end = -1, ends = 0;
+            for (const int near : {w, n, nw, ne}) {
+                if (near != 0 && near != 255) continue;
+                if (end < 0) end = near;
+                ends += near == end;
+            }
+            if (end >= 0) {
+                if constexpr (C::kEncodes) clipped = std::abs(channel(wish->source, c) - end) <= bound_;
+                clipped = coder_.bit(model.clipped[ends - 1][std::min(before, 2)], clipped);
+            }
+            int sample = end;
+            if (clipped) {
+                difference = (end - predicted) / step;
+            } else {
+                difference = residual(model, energy, gradient, pattern, signs, difference);
+                sample = std::clamp(predicted + difference * step, 0, 255);
+            }
             out[c] = sample;
             before = std::abs(difference);
             signs = difference > 0 ? 1 : difference < 0 ? 2 : 0;
@@ -392,6 +409,7 @@ class PixelModel {
         std::array<std::array<Probability, kLengths>, 64> by_pattern;
         std::array<Weights<3>, kLengths> weights;
         std::array<Probability, 3> sign;
+        std::array<std::array<Probability, 3>, 4> clipped;
         std::array<std::array<std::array<Probability, 4>, kLengths>, kClasses> digits;
     };
 
