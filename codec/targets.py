@@ -39,7 +39,7 @@ class Target:
     bpp: float | None = None
     """The same, in bits a pixel."""
     psnr: float | None = None
-    """The decoded picture's PSNR in dB, within 0.05."""
+    """The decoded picture's PSNR in dB, within 0.05, or as near as the quality can be chosen."""
 
     def __post_init__(self) -> None:
         given = [value for value in (self.size, self.bpp, self.psnr) if value is not None]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lic.codec.layering import Choice
 from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
 from lic.codec.weights import Weights, load_weights, read_codec
@@ -43,6 +44,16 @@ def pytest_report_header() -> str | None:
 def budgie() -> NDArray[np.uint8]:
     """A photograph of 512 x 512 pixels."""
     return read_picture(DATA / "budgie.png")
+
+
+@pytest.fixture
+def network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No tile is corrected or replaced, however badly the network shows it."""
+
+    def keep(source: object, base: object, stream: bytes, *_: object) -> Choice:
+        return Choice(stream, None)
+
+    monkeypatch.setattr("lic.codec.coding.choose", keep)
 
 
 MakeFloatFile = Callable[[str], Path]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from lic import codec
+from lic import codec, residual_coding
 from lic.codec.alpha import pack_alpha
 from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, PictureError, RegionError
 from lic.codec.latent_coding import decode_latents
+from lic.codec.layering import Choice, layer_settings
 from lic.codec.metadata import GRAY, Metadata, Original
 from lic.codec.picture import load_picture, picture_bytes
 from lic.codec.pixels import Picture
@@ -138,10 +140,41 @@ def test_alpha_of_another_size_is_corrupt(weights: Weights, budgie: Pixels) -> N
             codec.decode(replace(container, alpha=alpha).to_bytes(), weights)
 
 
-@pytest.fixture(scope="module")
-def tiled(budgie: Pixels, weights: Weights) -> bytes:
+def choose_anything(
+    source: Pixels, base: Pixels, stream: bytes, quality: int, with_network: bool = False
+) -> Choice:
+    """The network, a layer, or both: by the pixels, so that any order makes the same choices."""
+    kind = zlib.crc32(np.ascontiguousarray(source)) % 3
+    if kind == 0:
+        return Choice(stream, None)
+    alone = kind == 1 and not with_network
+    layer = residual_coding.encode(source, None if alone else base, layer_settings(quality))
+    return Choice(b"" if alone else stream, layer)
+
+
+@pytest.fixture(scope="module", params=["network", "mixed"])
+def tiled(budgie: Pixels, weights: Weights, request: pytest.FixtureRequest) -> bytes:
     """A file of 384 x 320 pixels, less a few, in tiles of 128."""
-    return encode_picture(budgie[:315, :380], 70, weights, tile=128)
+    choices = {
+        "network": lambda source, base, stream, *_: Choice(stream, None),
+        "mixed": choose_anything,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lic.codec.coding.choose", choices[request.param])
+        return encode_picture(budgie[:315, :380], 70, weights, tile=128)
+
+
+def test_tiles_of_all_kinds_lie_side_by_side(budgie: Pixels, weights: Weights) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lic.codec.coding.choose", choose_anything)
+        data = encode_picture(budgie[:315, :380], 70, weights, tile=128)
+    container = read_container(data, LIMIT)
+    kinds = {
+        (bool(stream), bool(layer))
+        for stream, layer in zip(container.streams, container.layers, strict=True)
+    }
+    assert kinds == {(True, False), (False, True), (True, True)}
+    assert psnr(codec.decode(data, weights), budgie[:315, :380]) > 20
 
 
 REGIONS = [
@@ -176,14 +209,27 @@ def test_only_the_tiles_that_a_region_needs_are_decoded(
         return decode_latents(executor, streams, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr("lic.codec.coding.decode_latents", counted)
-    streams = read_container(tiled, LIMIT).streams
+    container = read_container(tiled, LIMIT)
+    streams, layers = container.streams, container.layers
     halo = 16 * weights.executor.halo
     assert halo < 64
-    codec.decode(tiled, weights, region=(192, 192, 1, 1))
-    assert decoded == [streams[4]]
-    decoded.clear()
-    codec.decode(tiled, weights, region=(128 - halo, 0, halo, 128 - halo))
-    assert sorted(decoded) == sorted(streams[:2])
+    for region, tile, others in (
+        ((192, 192, 1, 1), 4, ()),
+        ((128 - halo, 0, halo, 128 - halo), 0, (1,)),
+        ((0, 314, 1, 1), 6, ()),
+    ):
+        decoded.clear()
+        codec.decode(tiled, weights, region=region)
+        needed = {tile, *others} if streams[tile] else set()
+        if streams[tile] and layers and layers[tile]:  # which is on top of the whole tile
+            row, column = divmod(tile, 3)
+            needed = {
+                3 * (row + down) + column + right
+                for down in (-1, 0, 1)
+                for right in (-1, 0, 1)
+                if 0 <= row + down < 3 and 0 <= column + right < 3
+            }
+        assert sorted(decoded) == sorted(streams[i] for i in needed if streams[i])
 
 
 def test_a_region_of_alpha_and_gray_is_cut_out_too(weights: Weights, budgie: Pixels) -> None:

@@ -90,6 +90,6 @@ def test_a_picture_keeps_to_its_targets(budgie: NDArray[np.uint8]) -> None:
     pixels = budgie[200:328, 100:292]
     data = codec.encode(pixels, target=Target(size=2500))
     assert 2450 <= len(data) <= 2500
-    data = codec.encode(pixels, target=Target(psnr=31.0))
+    data = codec.encode(pixels, target=Target(psnr=30.0))
     error = np.square(codec.decode(data).astype(int) - pixels).mean()
-    assert psnr_of(float(error)) == pytest.approx(31, abs=0.05)
+    assert psnr_of(float(error)) == pytest.approx(30, abs=0.05)

@@ -105,6 +105,7 @@ def test_quality_and_weights_are_passed_on() -> None:
 
 
 @pytest.mark.torch
+@pytest.mark.usefixtures("network_alone")
 def test_effort_makes_another_file() -> None:
     files = []
     for effort in (0, 3):
