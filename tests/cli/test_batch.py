@@ -18,7 +18,7 @@ from PIL import Image
 
 from lic import codec
 from lic.cli.main import main
-from lic.codec.picture import read_picture
+from lic.codec.picture import load_picture, read_picture
 from lic.codec.pixels import psnr_of
 
 DATA = Path(__file__).parents[1] / "data"
@@ -149,6 +149,65 @@ def test_targets_are_kept_to(pictures: Path) -> None:
         ("--target-bpp", 1, "-q", 50),
     ):
         assert lic("encode", picture, *words).exit_code == 2
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_batches_keep_all_that_pictures_carry(tmp_path: Path, crop: Image.Image, jobs: int) -> None:
+    folder, files, back = tmp_path / "in", tmp_path / "files", tmp_path / "back"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    Image.fromarray(random.integers(0, 256, (20, 30, 4), np.uint8)).save(folder / "alpha.png")
+    crop.convert("L").save(folder / "gray.tiff")
+    crop.save(folder / "camera.jpg", xmp=b"<x/>", comment=b"not kept")
+    Image.fromarray(np.full((9, 9), 12345, np.uint16)).save(folder / "deep.png")
+    result = lic("encode", folder, "--lossless", "--out-dir", files, "--jobs", jobs)
+    assert result.exit_code == 0, result.output
+    assert f"{folder / 'deep.png'}: samples of 16 bits became samples of 8" in result.stderr
+    for suffix in ("png", "webp"):
+        words = ("--format", suffix, "--out-dir", back, "--jobs", jobs)
+        assert lic("decode", files, *words).exit_code == 0
+        for name in ("alpha.png", "camera.jpg", "gray.tiff"):
+            picture, again = (
+                load_picture(path)
+                for path in (folder / name, (back / name).with_suffix(f".{suffix}"))
+            )
+            assert np.array_equal(again.pixels, picture.pixels), name
+            assert (again.alpha is None) == (picture.alpha is None)
+            if picture.alpha is not None:
+                assert np.array_equal(again.alpha, picture.alpha)
+            assert again.metadata == picture.metadata
+    assert Image.open(back / "gray.png").mode == "L"
+    result = lic("decode", files, "--format", "jpg", "--out-dir", back, "--jobs", jobs)
+    assert result.exit_code == 19
+    target = back / "alpha.jpg"
+    reason = f"cannot write {target}: JPEG has no transparency, which the picture has"
+    assert f"lic: {files / 'alpha.lic'}: {reason}" in result.stderr
+    assert not target.exists()
+    with Image.open(back / "camera.jpg") as image:
+        assert image.info["xmp"] == b"<x/>"
+
+
+def test_no_sample_is_off_by_more_than_the_largest_error(pictures: Path) -> None:
+    picture, file = pictures / "a.png", pictures / "a.lic"
+    sizes = []
+    for words, most in (("--lossless", 0), ("--max-error=0", 0), ("--max-error=3", 3)):
+        assert lic("encode", picture, words).exit_code == 0
+        difference = codec.decode(file.read_bytes()).astype(int) - read_picture(picture)
+        assert np.abs(difference).max() == most
+        sizes.append(file.stat().st_size)
+    assert sizes[0] == sizes[1] > sizes[2]
+
+
+def test_options_that_set_a_files_size_exclude_each_other(pictures: Path) -> None:
+    for first, second in (
+        (("--quality", 50), ("--lossless",)),
+        (("--target-bpp", 1), ("--target-psnr", 30)),
+        (("--target-size", "9k"), ("--max-error", 0)),
+        (("--lossless",), ("--max-error", 2)),
+    ):
+        result = lic("encode", pictures / "a.png", *first, *second)
+        assert result.exit_code == 2
+        assert f"Error: {first[0]} excludes {second[0]}\n" in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])

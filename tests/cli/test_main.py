@@ -216,6 +216,12 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
         (3, ("encode", tmp_path / "*.gif"), None),
         (3, ("decode", loop, out), None),
         (2, ("encode", picture, "--quiet", "--verbose"), None),
+        (2, ("encode", picture, file, "--lossless", "--max-error", 1), None),
+        (2, ("encode", picture, file, "--lossless", "-q", 50), None),
+        (2, ("encode", picture, file, "--lossless", "--target-bpp", 1), None),
+        (2, ("encode", picture, file, "--lossless", "--effort", 1), None),
+        (2, ("encode", picture, file, "--max-error", 0, "--target-size", "9k"), None),
+        (2, ("encode", picture, file, "--max-error", 256), None),
         (2, ("encode", picture, "--skip-existing", "--overwrite"), None),
         (2, ("encode", picture, loop, "-o", file), None),
         (2, ("encode", picture, file, "-q", 101), None),
@@ -387,7 +393,7 @@ def test_eval_measures_real_files_and_lists_what_it_skips(tmp_path: Path, pictur
     picture.rename(pictures / "a.png")
     (pictures / "broken.png").write_text("x")
     Image.new("RGBA", (9, 9)).save(pictures / "transparent.png")
-    Image.new("L", (40, 30), 99).save(pictures / "gray.png")
+    Image.open(pictures / "a.png").convert("L").save(pictures / "gray.png")
     words = ("eval", pictures, "--quality", "10,50,90", "--peers", "jpeg", "--out", out)
     result = lic(*words)
     assert result.exit_code == 0, result.output

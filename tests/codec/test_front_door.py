@@ -5,15 +5,18 @@ from __future__ import annotations
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from lic import codec, residual_coding
 from lic.codec.alpha import pack_alpha
-from lic.codec.coding import encode_picture
+from lic.codec.coding import decode_pixels, encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, PictureError, RegionError
 from lic.codec.latent_coding import decode_latents
@@ -21,6 +24,7 @@ from lic.codec.layering import Choice, layer_settings
 from lic.codec.metadata import GRAY, Metadata, Original
 from lic.codec.picture import load_picture, picture_bytes
 from lic.codec.pixels import Picture
+from lic.codec.targets import Target
 from lic.codec.weights import Weights, load_weights
 
 from .pictures import exif_bytes, srgb_profile
@@ -276,3 +280,61 @@ def test_a_picture_becomes_an_image_with_its_metadata(weights: Weights, budgie: 
     image = codec.decode_picture(codec.encode(picture, 50, weights), weights).to_image()
     assert image.mode == "RGBA"
     assert image.info == {"icc_profile": b"icc", "exif": b"Exif\0\0exif", "xmp": b"xmp"}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 4),
+    st.sampled_from([0, 1, 7, 128, 255]),
+    st.integers(0, 2**32 - 1),
+)
+def test_no_sample_is_off_by_more_than_the_largest_error(
+    height: int, width: int, channels: int, max_error: int, seed: int
+) -> None:
+    samples = np.random.default_rng(seed).integers(0, 256, (height, width, channels), np.uint8)
+    array = samples[:, :, 0] if channels == 1 else samples
+    tiny = load_weights(TINY, "tiny")
+    data = codec.encode(array, weights=tiny, max_error=max_error)
+    decoded = codec.decode(data, tiny)
+    assert decoded.shape == array.shape
+    assert np.abs(decoded.astype(int) - array).max() <= max_error
+    if channels in (2, 4):
+        assert np.array_equal(decoded[:, :, -1], array[:, :, -1])
+
+
+@pytest.mark.parametrize("words", [{"effort": 1}, {"target": Target(bpp=1)}])
+def test_a_largest_error_excludes_what_searches_for_a_quality(
+    words: dict[str, Any], weights: Weights, budgie: Pixels
+) -> None:
+    with pytest.raises(PictureError, match="a largest error excludes a target and an effort"):
+        codec.encode(budgie[:64, :64], weights=weights, max_error=2, **words)
+
+
+@pytest.mark.parametrize("max_error", [-1, 256])
+def test_a_largest_error_is_a_difference_of_samples(
+    max_error: int, weights: Weights, budgie: Pixels
+) -> None:
+    with pytest.raises(PictureError, match="the largest error must lie between 0 and 255"):
+        codec.encode(budgie[:64, :64], weights=weights, max_error=max_error)
+
+
+def test_a_damaged_layer_is_an_error_and_skipped_on_request(
+    weights: Weights, budgie: Pixels
+) -> None:
+    data = encode_picture(budgie[:128, :256], 50, weights, tile=128, max_error=0)
+    container = read_container(data, LIMIT)
+    first, second = container.layers
+    damaged = replace(container, layers=(first[:-1] + bytes([first[-1] ^ 1]), second))
+    with pytest.raises(CorruptFileError, match="the picture's data does not decode"):
+        decode_pixels(damaged, weights)
+    shown = decode_pixels(damaged, weights, skip_damaged=True)
+    assert (shown[:, :128] == 128).all()
+    assert np.array_equal(shown[:, 128:], budgie[:128, 128:256])
+
+
+def test_alpha_does_not_count_in_a_target(weights: Weights, budgie: Pixels) -> None:
+    array = np.dstack([budgie[:90, :80], soft_mask(90, 80)])
+    data = codec.encode(array, weights=weights, target=Target(psnr=24))
+    assert codec.decode(data, weights).shape == array.shape

@@ -104,6 +104,16 @@ def test_quality_and_weights_are_passed_on() -> None:
         noise("RGB").save(io.BytesIO(), "LIC", quality=101)
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_without_loss_every_sample_comes_back(mode: str) -> None:
+    image = noise(mode)
+    with reopened(image, lossless=True) as again:
+        assert (again.mode, again.tobytes()) == (mode, image.tobytes())
+    with reopened(image, max_error=4) as again:
+        difference = np.asarray(again).astype(int) - np.asarray(image)
+        assert 0 < np.abs(difference).max() <= 4
+
+
 @pytest.mark.torch
 @pytest.mark.usefixtures("network_alone")
 def test_effort_makes_another_file() -> None:
