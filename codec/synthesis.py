@@ -36,7 +36,8 @@ class Synthesis:
         place = self._latents_of(region)
         part = np.ascontiguousarray(self._latents[place.slices])[None]
         shown = self._executor.synthesise(part, self._quality)[0]
-        return shown[region.within(place.scaled_up(LATENT_STRIDE)).slices]
+        pixels: Pixels = shown[region.within(place.scaled_up(LATENT_STRIDE)).slices]
+        return pixels
 
     def _latents_of(self, region: Region) -> Region:
         inner = region.scaled_out(LATENT_STRIDE)
