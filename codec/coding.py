@@ -91,9 +91,10 @@ def encode_picture(
                 ignore if effort else report,
             )
         )
-        if effort:
-            improve(weights, pixels, coded, header, ITERATIONS[effort], report)
         choices = _choose(pixels, coded, header, weights.executor)
+        if effort and any(choice.stream for choice in choices):
+            improve(weights, pixels, coded, header, ITERATIONS[effort], report)
+            choices = _choose(pixels, coded, header, weights.executor)
     return Container(
         header,
         WeightsReference(weights.id, weights.digest),
@@ -112,9 +113,9 @@ def _choose(
     for tile in coded:
         shown.put(tile.region, tile.decoded)
 
-    def choose_tile(tile: CodedTile, with_network: bool = False) -> Choice:
+    def choose_tile(tile: CodedTile, drop: bool = True) -> Choice:
         source, base = pixels[tile.region.slices], shown.pixels(tile.region.common(picture))
-        return choose(source, base, tile.stream, header.quality, with_network)
+        return choose(source, base, tile.stream, header.quality, drop=drop, correct=executor.exact)
 
     choices = list(_side_by_side(choose_tile, coded))
     dropped = [not choice.stream for choice in choices]
@@ -126,7 +127,7 @@ def _choose(
             shown.put(tile.region, 0)
     kept = iter(
         _side_by_side(
-            lambda tile: choose_tile(tile, with_network=True),
+            lambda tile: choose_tile(tile, drop=False),
             [tile for tile, drop in zip(coded, dropped, strict=True) if not drop],
         )
     )

@@ -163,6 +163,8 @@ class Container:
     def __post_init__(self) -> None:
         if len(self.streams) != self.header.tiles:
             raise ValueError(f"there are {len(self.streams)} streams of {self.header.tiles} tiles")
+        if not any(self.layers):
+            object.__setattr__(self, "layers", ())
         if self.layers and len(self.layers) != self.header.tiles:
             raise ValueError(f"there are {len(self.layers)} layers of {self.header.tiles} tiles")
         layers = self.layers or (b"",) * len(self.streams)
@@ -188,7 +190,7 @@ class Container:
             WEIGHTS: self.weights.to_bytes(),
             **self.ancillary,
             **({} if self.alpha is None else {ALPHA: self.alpha}),
-            **({LAYERS: join(self.layers)} if any(self.layers) else {}),
+            **({LAYERS: join(self.layers)} if self.layers else {}),
             STREAMS: join(self.streams),
         }
         return {

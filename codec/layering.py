@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lic import residual_coding
 from lic.codec.container import QUALITY_STEPS
@@ -34,6 +35,8 @@ _GRAPHIC = 0.25
 _UNIT = 16
 # Bits that the error of 16 x 16 pixels is worth; a usual unit has 100, one in 1,000 has 1,000.
 _BROKEN_UNIT = 1500.0
+# Up to this share of broken units the rest of a tile is probably the network's kind.
+_FEW = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,12 @@ def layer_settings(quality: int) -> Settings:
 
 
 def choose(
-    source: Pixels, base: Pixels, stream: bytes, quality: int, with_network: bool = False
+    source: Pixels, base: Pixels, stream: bytes, quality: int, *, drop: bool, correct: bool
 ) -> Choice:
     """The best way to code a tile that the network shows as ``base`` for a stream.
 
-    ``with_network`` says that its stream must be kept.
+    ``drop`` and ``correct`` say whether the tile may do without the network, and whether what the
+    network shows may be corrected.
     """
     settings = layer_settings(quality)
     difference = source.astype(np.int16) - base
@@ -75,13 +79,14 @@ def choose(
     bits = 8 * len(stream)
     network_worth = bit_worth(quality)
     failing = error > _FAILING * network_worth * bits
-    broken = failing or _largest_unit(squares) > _BROKEN_UNIT * network_worth
+    broken = float((_units(squares) > _BROKEN_UNIT * network_worth).mean())
     candidates: list[tuple[float, Choice]] = [
         (error + settings.bit_worth * bits, Choice(stream, None))
     ]
-    if not with_network and (failing or _repeated(source) > _GRAPHIC):
+    if drop and (failing or _repeated(source) > _GRAPHIC):
         candidates.append(_candidate(source, None, b"", settings))
-    if quality > _FINE_FROM * QUALITY_STEPS or (broken and (with_network or not failing)):
+    fine = quality > _FINE_FROM * QUALITY_STEPS
+    if correct and (fine or 0 < broken < _FEW or (broken and not drop)):
         candidates.append(_candidate(source, base, stream, settings))
     return min(candidates, key=lambda candidate: candidate[0])[1]
 
@@ -95,10 +100,11 @@ def _candidate(
     return cost, Choice(stream, layer)
 
 
-def _largest_unit(squares: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> int:
+def _units(squares: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The sums of 16 x 16 pixels each."""
     rows, columns = squares.shape
     by_row = np.add.reduceat(squares, np.arange(0, rows, _UNIT), axis=0)
-    return int(np.add.reduceat(by_row, np.arange(0, columns, _UNIT), axis=1).max())
+    return np.add.reduceat(by_row, np.arange(0, columns, _UNIT), axis=1)
 
 
 def _repeated(source: Pixels) -> float:

@@ -110,7 +110,7 @@ class PillowCodec:
 
 
 _JPEG = (5.0, 10.0, 20.0, 35.0, 50.0, 65.0, 80.0, 90.0, 95.0)
-_MODERN = (10.0, 25.0, 40.0, 55.0, 70.0, 80.0, 90.0)
+_MODERN = (10.0, 25.0, 40.0, 55.0, 70.0, 80.0, 90.0, 95.0, 98.0)
 _PEERS: dict[str, tuple[PillowCodec, ...]] = {
     "jpeg": (
         PillowCodec("JPEG 4:2:0", _JPEG, "JPEG", options={"optimize": True, "subsampling": 2}),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,14 @@ def decibel(similarity: float) -> float:
 def front(
     bpp: Sequence[float], quality: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """The points of a curve, by rate, that are better than all of lower rate, and not lossless.
+    """The points of a curve, by rate, that are better than all of lower rate.
 
-    Single pictures that a codec does badly on may get worse with its setting.
+    Single pictures that a codec does badly on may get worse with its setting. A point without loss,
+    of infinite quality, is the last.
     """
     points: list[tuple[float, float]] = []
     for rate, value in sorted(zip(bpp, quality, strict=True), key=lambda p: (p[0], -p[1])):
-        if math.isfinite(value) and (not points or value > points[-1][1]):
+        if not points or value > points[-1][1]:
             points.append((rate, value))
     return tuple(p[0] for p in points), tuple(p[1] for p in points)
 
@@ -102,25 +104,46 @@ def bd_rate(
     """Bjontegaard delta rate in percent (negative is better than the anchor), by pchip.
 
     Rates in bpp, qualities in dB, over the qualities that both curves reach; nan if those are
-    none, or if a curve's qualities do not rise or are infinite. Raises MissingPackageError without
-    the package `bjontegaard`.
+    none, or if a curve's finite qualities do not rise. A last point without loss (infinite quality)
+    reaches all qualities beyond the point before it, at its own rate; the anchor's is left out.
+    Raises MissingPackageError without the package `bjontegaard`.
     """
     with extra("bjontegaard", "evaluation"):
         from bjontegaard import bd_rate as bjontegaard_rate
-    if not anchor_quality or not quality:
+    anchor = [p for p in zip(anchor_quality, anchor_bpp, strict=True) if math.isfinite(p[0])]
+    curve = [p for p in zip(quality, bpp, strict=True) if math.isfinite(p[0])]
+    if any(b[0] <= a[0] for points in (anchor, curve) for a, b in pairwise(points)):
         return math.nan
-    overlap = min(max(anchor_quality), max(quality)) - max(min(anchor_quality), min(quality))
-    if not 0 < overlap < math.inf or math.inf in quality or math.inf in anchor_quality:
+    if not anchor or not quality:
         return math.nan
-    if any(np.any(np.diff(curve) <= 0) for curve in (anchor_quality, quality)):
+    lossless = len(curve) < len(quality)
+    # Where the two curves meet, and where the point without loss takes over.
+    low = max(anchor[0][0], curve[0][0] if curve else -math.inf)
+    last = curve[-1][0] if curve else -math.inf
+    middle = max(low, min(anchor[-1][0], last))
+    high = anchor[-1][0] if lossless else middle
+    if not low < high:
         return math.nan
-    rate = bjontegaard_rate(
-        anchor_bpp,
-        anchor_quality,
-        bpp,
-        quality,
-        method="pchip",
-        require_matching_points=False,
-        min_overlap=0,
-    )
-    return float(rate)
+    mean = 0.0
+    if middle > low:
+        rate = bjontegaard_rate(
+            [p[1] for p in anchor],
+            [p[0] for p in anchor],
+            [p[1] for p in curve],
+            [p[0] for p in curve],
+            method="pchip",
+            require_matching_points=False,
+            min_overlap=0,
+        )
+        mean += math.log1p(rate / 100) * (middle - low)
+    if high > middle:
+        mean += math.log(bpp[-1]) * (high - middle) - _log_rate(anchor, middle, high)
+    return 100 * math.expm1(mean / (high - low))
+
+
+def _log_rate(points: Sequence[tuple[float, float]], low: float, high: float) -> float:
+    """The integral of the logarithm of a curve's rates from one quality to another, by pchip."""
+    from scipy.interpolate import PchipInterpolator
+
+    qualities, rates = zip(*points, strict=True)
+    return float(PchipInterpolator(qualities, np.log(rates)).integrate(low, high))

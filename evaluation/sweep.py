@@ -58,7 +58,9 @@ class Row:
         return self.codec, self.setting, self.picture
 
 
-_MEANS = ("bpp", "psnr", "ms_ssim", "lpips", "encode_s", "decode_s")
+_MEANS = ("bpp", "ms_ssim", "lpips", "encode_s", "decode_s")
+# What a picture without loss counts in means of decibels.
+_LOSSLESS_DB = 100.0
 
 
 def _start_worker(codec: Codec, threads: int) -> None:
@@ -211,7 +213,8 @@ def summarise(
     {name: percent}}, "bd_rate_by_picture": {anchor: {name: {"mean": percent, "worst": percent,
     "worst_picture": picture, "without": [picture, ...], "pictures": {picture: percent}}}}}. Anchors
     are the measured codecs and, for the mean curves, the ``published`` ones. PSNR and the others
-    are means over the pictures of each picture's value, as in the literature. A picture's curves
+    are means over the pictures of each picture's value, as in the literature; a picture without
+    loss counts as 100 dB. A picture's curves
     are reduced to their fronts. Those that reach no common quality, often the worst of all, have no
     BD-rate: they are listed in "without", and not part of "mean" and "worst".
     """
@@ -239,7 +242,9 @@ def _mean_columns(codec: Codec, rows: Sequence[Row]) -> dict[str, list[float]]:
     ]
     for key in _MEANS:
         columns[key] = [statistics.fmean(getattr(r, key) for r in g) for g in groups]
-    columns["ms_ssim_db"] = [statistics.fmean(decibel(r.ms_ssim) for r in g) for g in groups]
+    decibels = {"psnr": lambda row: row.psnr, "ms_ssim_db": lambda row: decibel(row.ms_ssim)}
+    for key, of in decibels.items():
+        columns[key] = [statistics.fmean(min(of(r), _LOSSLESS_DB) for r in g) for g in groups]
     for key in ("encode_mb", "decode_mb"):
         columns[key] = [max(getattr(r, key) for r in g) for g in groups]
     return columns

@@ -46,16 +46,6 @@ def budgie() -> NDArray[np.uint8]:
     return read_picture(DATA / "budgie.png")
 
 
-@pytest.fixture
-def network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No tile is corrected or replaced, however badly the network shows it."""
-
-    def keep(source: object, base: object, stream: bytes, *_: object) -> Choice:
-        return Choice(stream, None)
-
-    monkeypatch.setattr("lic.codec.coding.choose", keep)
-
-
 MakeFloatFile = Callable[[str], Path]
 
 
@@ -135,3 +125,16 @@ def make_weights_folder() -> Callable[[Path, str, Path], WeightsEntry]:
         return entry
 
     return make
+
+
+@pytest.fixture
+def network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encoding keeps the network's streams and adds nothing, as if they were good enough.
+
+    Those of untrained networks are not.
+    """
+
+    def keep(source: object, base: object, stream: bytes, *_: object, **__: object) -> Choice:
+        return Choice(stream, None)
+
+    monkeypatch.setattr("lic.codec.coding.choose", keep)

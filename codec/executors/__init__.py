@@ -65,6 +65,11 @@ class Executor(Protocol):
         ...
 
     @property
+    def exact(self) -> bool:
+        """Whether all machines show the same pixels, so that they can be corrected."""
+        ...
+
+    @property
     def halo(self) -> int:
         """How many latents beyond a region of the picture influence its transforms."""
         ...

@@ -63,6 +63,11 @@ class IntegerExecutor:
         return np.int16
 
     @property
+    def exact(self) -> bool:
+        """Whether all machines show the same pixels."""
+        return True
+
+    @property
     def halo(self) -> int:
         """How many latents beyond a region of the picture influence its transforms."""
         return self.network.halo

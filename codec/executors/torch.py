@@ -48,6 +48,11 @@ class FloatExecutor:
         return np.float32
 
     @property
+    def exact(self) -> bool:
+        """Whether all machines show the same pixels: floats are rounded in many ways."""
+        return False
+
+    @property
     def halo(self) -> int:
         """How many latents beyond a region of the picture influence its transforms."""
         return self.model.halo

@@ -179,7 +179,7 @@ def test_bad_input_gets_one_sentence_and_its_exit_code(picture: Path, tmp_path: 
     flipped[len(good) // 2] ^= 1
     version = bytearray(good)
     version[4] = 99
-    newer = good[:17] + b"Z\x00" + good[17:-4]
+    newer = good[:17] + b"Q\x00" + good[17:-4]
     newer += zlib.crc32(newer).to_bytes(4, "little")
     (tmp_path / "empty").mkdir()
     loop = tmp_path / "loop"

@@ -19,6 +19,9 @@ from lic.codec.annealing import schedule, soft_round  # noqa: E402  # needs torc
 Pixels = NDArray[np.uint8]
 
 
+pytestmark = pytest.mark.usefixtures("network_alone")
+
+
 @pytest.fixture(autouse=True)
 def float_source(
     float_file: Callable[[str], Path],

@@ -27,6 +27,8 @@ TINY = Path(__file__).parents[1] / "data" / "tiny.safetensors"
 LIMIT = 2**28
 Pixels = NDArray[np.uint8]
 
+pytestmark = pytest.mark.usefixtures("network_alone")
+
 
 def mse(a: Pixels, b: Pixels) -> float:
     return float(np.square(a.astype(float) - b).mean())

@@ -145,13 +145,13 @@ def test_alpha_of_another_size_is_corrupt(weights: Weights, budgie: Pixels) -> N
 
 
 def choose_anything(
-    source: Pixels, base: Pixels, stream: bytes, quality: int, with_network: bool = False
+    source: Pixels, base: Pixels, stream: bytes, quality: int, *, drop: bool, correct: bool
 ) -> Choice:
     """The network, a layer, or both: by the pixels, so that any order makes the same choices."""
     kind = zlib.crc32(np.ascontiguousarray(source)) % 3
     if kind == 0:
         return Choice(stream, None)
-    alone = kind == 1 and not with_network
+    alone = kind == 1 and drop
     layer = residual_coding.encode(source, None if alone else base, layer_settings(quality))
     return Choice(b"" if alone else stream, layer)
 
@@ -160,7 +160,7 @@ def choose_anything(
 def tiled(budgie: Pixels, weights: Weights, request: pytest.FixtureRequest) -> bytes:
     """A file of 384 x 320 pixels, less a few, in tiles of 128."""
     choices = {
-        "network": lambda source, base, stream, *_: Choice(stream, None),
+        "network": lambda source, base, stream, *_, **__: Choice(stream, None),
         "mixed": choose_anything,
     }
     with pytest.MonkeyPatch.context() as patch:

@@ -11,13 +11,21 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from lic import codec
 from lic.codec.picture import read_picture
 
 DATA = Path(__file__).parent
 GOLDEN = DATA / "golden.json"
-QUALITIES = (10, 55.5, 95)
+# Names to the arguments of `codec.encode`.
+FILES: dict[str, dict[str, Any]] = {
+    "q10": {"quality": 10},
+    "q55.5": {"quality": 55.5},
+    "q95": {"quality": 95},
+    "near-lossless": {"max_error": 2},
+    "lossless": {"max_error": 0},
+}
 
 
 def make_tiny() -> None:
@@ -46,13 +54,13 @@ def make_golden() -> None:
     """Make the files of the default weights and their digests."""
     pixels = read_picture(DATA / "budgie.png")
     golden = {}
-    for quality in QUALITIES:
-        data = codec.encode(pixels, quality)
-        name = f"{codec.DEFAULT_WEIGHTS}-q{quality:g}.lic"
+    for kind, asked in FILES.items():
+        data = codec.encode(pixels, **asked)
+        name = f"{codec.DEFAULT_WEIGHTS}-{kind}.lic"
         (DATA / name).write_bytes(data)
         golden[name] = {
             "weights": codec.DEFAULT_WEIGHTS,
-            "quality": quality,
+            "asked": asked,
             "sha256": hashlib.sha256(data).hexdigest(),
             "pixels_sha256": hashlib.sha256(codec.decode(data).tobytes()).hexdigest(),
         }

@@ -49,10 +49,11 @@ def test_curves_that_do_not_overlap_have_no_bd_rate() -> None:
     assert math.isnan(bd_rate([1, 2, 3], [30, 31, 32], [], []))
 
 
-def test_the_front_of_a_curve_rises_and_is_finite() -> None:
-    assert front([4, 1, 3, 2, 5], [33, 30, 31, 32, math.inf]) == ((1, 2, 4), (30, 32, 33))
+def test_the_front_of_a_curve_rises_and_ends_without_loss() -> None:
+    best = ((1, 2, 4, 5), (30, 32, 33, math.inf))
+    assert front([4, 1, 3, 2, 5, 6], [33, 30, 31, 32, math.inf, 50]) == best
     assert front([1, 1, 2], [30, 31, 31]) == ((1,), (31,))
-    assert front([1], [math.inf]) == ((), ())
+    assert front([1, 2], [math.inf, math.inf]) == ((1,), (math.inf,))
 
 
 def test_lpips_without_its_weights_is_nan(tmp_path: Path) -> None:
@@ -79,3 +80,14 @@ def test_ms_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
     assert ms_ssim(picture, noisy[1]) < ms_ssim(picture, noisy[0]) < 1
     assert math.isnan(ms_ssim(picture[:160], picture[:160]))
     assert decibel(0.99) == pytest.approx(20)
+
+
+def test_a_point_without_loss_reaches_all_higher_qualities_at_its_rate() -> None:
+    anchor = ((1.0, 2.0, 4.0, 8.0), (30.0, 35.0, 40.0, 45.0))
+    # The anchor's mean rate is the middle of a straight line of logarithms.
+    assert bd_rate(*anchor, [8**0.5], [math.inf]) == pytest.approx(0, abs=1e-9)
+    assert bd_rate(*anchor, [1.0], [math.inf]) == pytest.approx(100 * (8**-0.5 - 1))
+    # The same curve up to 40 dB, then half of what the anchor has there on average.
+    mixed = bd_rate(*anchor, [1, 2, 4, 32**0.5 / 2], [30, 35, 40, math.inf])
+    assert mixed == pytest.approx(100 * (0.5 ** (1 / 3) - 1))
+    assert bd_rate([*anchor[0], 9], [*anchor[1], math.inf], *anchor) == pytest.approx(0, abs=1e-9)
