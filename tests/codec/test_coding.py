@@ -73,7 +73,6 @@ def test_quality_trades_bytes_for_distortion(tiny_weights: Weights, budgie: Pixe
 
 
 @pytest.mark.torch
-@pytest.mark.usefixtures("network_alone")
 def test_the_files_bits_agree_with_the_estimate_of_training(
     float_file: Callable[[str], Path], budgie: Pixels
 ) -> None:
@@ -120,7 +119,6 @@ def test_transforms_of_a_tile_with_its_margin_equal_those_of_the_whole(
     assert np.abs(again.astype(int) - everything).max() <= (0 if exact else 1)
 
 
-@pytest.mark.usefixtures("network_alone")
 def test_tiles_decode_alike_in_any_order_and_number_of_threads(
     tiny_weights: Weights, budgie: Pixels
 ) -> None:
