@@ -1,6 +1,6 @@
 """Measure what ``lic encode --effort N`` is worth: BD-rate against effort 0, and the time.
 
-``python benchmarks/effort.py PICTURE... --effort 1 3 10 30``. Real files, decoded again; a line for
+``python benchmarks/effort.py PICTURE... --effort 1 3 9``. Real files, decoded again; a line for
 each picture, quality and effort as it comes, then a table: each effort's mean BD-rate (PSNR) over
 the pictures, and the processor time that it takes a picture.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--weights", default=codec.DEFAULT_WEIGHTS)
-    parser.add_argument("--effort", type=int, nargs="+", default=[100])
+    parser.add_argument("--effort", type=int, nargs="+", default=list(range(1, 10)))
     parser.add_argument("--qualities", type=float, nargs="+", default=[10, 35, 60, 85])
     parser.add_argument("--crop", type=int, help="Only the middle so many pixels a side.")
     parser.add_argument("--json", type=Path)

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from lic.codec import DEFAULT_WEIGHTS, read_container
-from lic.codec.coding import decode_picture, encode_picture
+from lic.codec.coding import decode_pixels, encode_picture
 from lic.codec.executors import open_executor
 from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.picture import list_pictures, read_picture
@@ -67,7 +67,7 @@ def weights_by_executor(reference: bool) -> dict[str, Weights]:
 def coded(pixels: Pixels, quality: float, weights: Weights, tile: int) -> tuple[str, str]:
     """Digests of a picture's file, and of the pixels that it decodes to."""
     data = encode_picture(pixels, quality, weights, tile)
-    decoded = decode_picture(read_container(data, LIMIT), weights)
+    decoded = decode_pixels(read_container(data, LIMIT), weights)
     return hashlib.sha256(data).hexdigest(), hashlib.sha256(decoded.tobytes()).hexdigest()
 
 

@@ -95,8 +95,8 @@ def evaluate(
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
     Writes pictures.csv, summary.json, plots and report.html to --out. Rows that are already in
-    pictures.csv are not measured again. BD-rates against published curves hold for Kodak only; a
-    --set has none.
+    pictures.csv are not measured again. Published curves are of the 24 pictures of Kodak: only if
+    FOLDER holds these, there are BD-rates against them.
     """
     from rich.progress import Progress
 
@@ -108,8 +108,9 @@ def evaluate(
 
     if (folder is None) == (picture_set is None):
         raise click.UsageError("give either FOLDER or --set")
+    not_kodak = click.UsageError("--manifest is for the points on Kodak, all 24 pictures")
     if picture_set and manifest:
-        raise click.UsageError("--manifest is for the points on Kodak, not for those of a --set")
+        raise not_kodak
     if points:
         qualities = tuple(100 * i / (points - 1) for i in range(points))
     if folder is None:
@@ -121,6 +122,9 @@ def evaluate(
     pictures, skipped = usable(paths)
     if not pictures:
         raise EmptyEvaluationError(f"there is no usable picture in {folder}")
+    published = anchors.kodak() if anchors.are_kodak(pictures) else {}
+    if manifest and not published:
+        raise not_kodak
     codecs = _codecs(weights, qualities, peers, compressai)
     out.mkdir(parents=True, exist_ok=True)
     with Progress() as bar:
@@ -133,17 +137,14 @@ def evaluate(
             jobs,
             lambda row: bar.update(task, advance=1, description=row.codec),
         )
-    published = {} if picture_set else anchors.kodak()
     summary = {**summarise(codecs, rows, published), "skipped": skipped}
     write_report(out, summary, codecs, pictures, sheet_bpp, published)
-    anchor = REFERENCE if picture_set else "VTM"
+    anchor = "VTM" if published else REFERENCE
     for name, columns in summary["codecs"].items():
-        if name != anchor:
-            rate = summary["bd_rate"].get(anchor, {}).get(name)
-            words = "none" if rate is None else f"{rate:+.1f} %"
-            click.echo(f"{name}: BD-rate against {anchor} {words}")
-        else:
-            click.echo(f"{name}:")
+        rate = summary["bd_rate"].get(anchor, {}).get(name)
+        click.echo(
+            f"{name}:" if rate is None else f"{name}: BD-rate against {anchor} {rate:+.1f} %"
+        )
         if by_picture := picture_set and summary["bd_rate_by_picture"].get(anchor, {}).get(name):
             mean, worst, picture = (by_picture[k] for k in ("mean", "worst", "worst_picture"))
             if picture:

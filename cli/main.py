@@ -1,186 +1,93 @@
 """The program `lic`: its commands, and exceptions to exit codes.
 
-Modules that load torch are imported inside the commands, so that `lic --help` answers at once.
+Modules that load torch or NumPy are imported inside the commands, so that `lic --help` and `lic
+info` answer at once.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
+from lic.cli.coding import PATH, decode, encode, max_pixels
 from lic.cli.evaluation import compare, evaluate
+from lic.cli.exit_codes import EXIT_CODES
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
+from lic.cli.signals import INTERRUPTED, TERMINATED, Terminated, raise_on_termination
 from lic.cli.training import train, weights
-from lic.cli.weights import weights_folder, weights_id
-from lic.codec import DEFAULT_QUALITY, MAX_PIXELS, read_container
-from lic.codec.errors import LicError, OutputError, PictureError, extra
-from lic.codec.progress import Report, ignore
-from lic.entropy_coding.coder import chosen_instruction_set
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-device = click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="What runs the network: cpu, or a device of torch's, such as cuda. Results are the same.",
-)
-max_pixels = click.option(
-    "--max-pixels",
-    type=click.IntRange(1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures.",
-)
+from lic.cli.weights import weights_folder
+from lic.codec import read_container
+from lic.codec.errors import LicError, extra
+from lic.codec.input import read_lic_file
 
 
 def _check_environment() -> None:
-    """Raise LicError if LIC_ISA names no instruction set."""
-    try:
-        chosen_instruction_set()
-    except ValueError as error:
-        raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
+    """Raise LicError if LIC_ISA names no instruction set, or LIC_THREADS no number."""
+    if "LIC_ISA" in os.environ:
+        from lic.entropy_coding.coder import chosen_instruction_set
+
+        try:
+            chosen_instruction_set()
+        except ValueError as error:
+            raise LicError(f"the environment variable LIC_ISA is wrong: {error}") from error
+    threads = os.environ.get("LIC_THREADS") or "1"
+    if not (threads.isascii() and threads.isdigit() and int(threads) > 0):
+        raise LicError(f"the environment variable LIC_THREADS is no number of threads: {threads}")
 
 
 class _Program(click.Group):
     """A group whose commands end with one sentence and the error's own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        raise_on_termination()
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
         try:
             _check_environment()
             return super().invoke(ctx)
         except LicError as error:
-            click.echo(f"lic: {error}", err=True)
-            sys.exit(error.exit_code)
+            _end(str(error), error.exit_code)
+        except KeyboardInterrupt:
+            _end("interrupted", INTERRUPTED)
+        except Terminated:
+            _end("terminated", TERMINATED)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            click.echo("lic: not enough memory", err=True)
-            sys.exit(LicError.exit_code)
+            _end("not enough memory", LicError.exit_code)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl([(str(code), words) for code, words in EXIT_CODES.items()])
+
+
+def _end(reason: str, code: int) -> NoReturn:
+    click.echo(f"lic: {reason}", err=True)
+    sys.exit(code)
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lic", prog_name="lic", message="%(prog)s %(version)s")
 def main() -> None:
-    r"""A learned image codec: pictures to small files, and back.
-
-    \b
-    Exit codes: 0 done, 2 wrong usage, 3 unusable picture, 4 damaged file, 5 truncated file,
-    6 unknown format version, 7 missing or wrong weights, 8 too large, 9 cannot write,
-    10 training failed, 11 a package is missing, 12 unknown peer, 13 nothing to evaluate,
-    14 unusable checkpoint of a peer, 15 training interrupted (it can be resumed),
-    16 unusable settings, 17 the file needs a newer program, 18 unusable device,
-    1 anything else.
-    """
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists (and --no-overwrite was given)")
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Report]:
-    """A context with a report that moves a bar on the terminal."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    """A learned image codec: pictures to small files, and back."""
 
 
 @main.command()
-@click.argument("source", type=FILE)
-@click.argument("target", type=FILE)
-@click.option(
-    "-q",
-    "--quality",
-    type=click.FloatRange(0, 100),
-    default=DEFAULT_QUALITY,
-    show_default=True,
-    help="0 (smallest file) to 100 (best picture).",
-)
-@weights_id
-@weights_folder
-@click.option(
-    "--effort",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Iterations of annealing, for smaller files: 3 or 10 are quick, 100 thorough.",
-)
-@device
-@click.option("--overwrite/--no-overwrite", default=True, show_default=True)
-def encode(
-    source: Path,
-    target: Path,
-    quality: float,
-    weights: str,
-    effort: int,
-    device: str,
-    overwrite: bool,
-) -> None:
-    """Compress the picture SOURCE to the file TARGET."""
-    from lic import codec
-    from lic.codec.output import write_file
-    from lic.codec.picture import read_picture
-
-    _check_output(target, overwrite)
-    pixels = read_picture(source)
-    with _progress("annealing") if effort else nullcontext(ignore) as report:
-        data = codec.encode(pixels, quality, weights, effort, report, device)
-    write_file(target, data)
-    bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
-    click.echo(f"{target}: {len(data)} bytes, {bpp:.4f} bpp", err=True)
-
-
-@main.command()
-@click.argument("source", type=FILE)
-@click.argument("target", type=FILE)
-@max_pixels
-@weights_folder
-@device
-@click.option("--overwrite/--no-overwrite", default=True, show_default=True)
-def decode(source: Path, target: Path, max_pixels: int, device: str, overwrite: bool) -> None:
-    """Decompress the file SOURCE to the picture TARGET (PNG, BMP, PPM or TIFF)."""
-    from lic import codec
-    from lic.codec.output import write_file
-    from lic.codec.picture import check_picture_path, picture_bytes
-
-    check_picture_path(target)
-    _check_output(target, overwrite)
-    pixels = codec.decode(_read(source), max_pixels=max_pixels, device=device)
-    write_file(target, picture_bytes(pixels, target))
-
-
-@main.command()
-@click.argument("source", type=FILE)
+@click.argument("source", type=PATH)
 @max_pixels
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def info(source: Path, max_pixels: int, as_json: bool) -> None:
     """Print the header and the sizes of the file SOURCE, without decoding it."""
     from lic.codec.info import describe
 
-    facts = describe(read_container(_read(source), max_pixels))
+    facts = describe(read_container(read_lic_file(source, max_pixels), max_pixels))
     if as_json:
         click.echo(json.dumps(facts, indent=1))
         return
@@ -237,6 +144,8 @@ def _presets() -> dict[str, Any]:
     return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 
 
+for command in (encode, decode):
+    main.add_command(command)
 main.add_command(evaluate)
 main.add_command(compare)
 main.add_command(quantize)

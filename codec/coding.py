@@ -7,8 +7,9 @@ is bounded by two tiles.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -16,12 +17,13 @@ import numpy as np
 from lic import residual_coding
 from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReference
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError, extra
-from lic.codec.executors import Executor, Latents
+from lic.codec.executors import Executor
 from lic.codec.latent_coding import CodedTile, decode_latents, encode_latents
 from lic.codec.layering import Choice, choose
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
-from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, padded, tiles, visible
+from lic.codec.synthesis import Synthesis
+from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, tiles, tiles_met
 from lic.codec.weights import Weights
 from lic.entropy_coding import CorruptStreamError, scale_index
 from lic.integer_networks.codec_network import LATENT_STRIDE
@@ -31,6 +33,11 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
+ITERATIONS = (0, 1, 3, 10, 20, 30, 60, 100, 200, 400)
+"""Of annealing, by effort."""
+MAX_EFFORT = len(ITERATIONS) - 1
+_NO_BOXES: Mapping[str, bytes] = MappingProxyType({})
+_GRAY = 128
 
 
 def encode_picture(
@@ -40,9 +47,16 @@ def encode_picture(
     tile: int = DEFAULT_TILE,
     effort: int = 0,
     report: Report = ignore,
+    alpha: bytes | None = None,
+    ancillary: Mapping[str, bytes] = _NO_BOXES,
     max_error: int | None = None,
 ) -> bytes:
-    """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64."""
+    """A file's bytes; see `lic.codec.encode`. ``tile`` in pixels, a multiple of 64.
+
+    ``alpha`` and ``ancillary`` are payloads of boxes, as in `Container`.
+    """
+    if effort not in range(len(ITERATIONS)):
+        raise PictureError(f"the effort must be a number from 0 to {MAX_EFFORT}, not {effort}")
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
         raise PictureError("a picture must be an array (height, width, 3) of uint8")
     if not 0 <= quality <= 100:
@@ -64,22 +78,30 @@ def encode_picture(
     if max_error is not None:
         settings = Settings.within(max_error)
         layers = _side_by_side(
-            lambda region: residual_coding.encode(pixels[region.slices], None, settings), regions
+            lambda region: residual_coding.encode(pixels[region.slices], None, settings),
+            regions,
+            report,
         )
         choices = [Choice(b"", layer) for layer in layers]
     else:
         coded = list(
-            _side_by_side(lambda region: _encode_tile(pixels, region, header, weights), regions)
+            _side_by_side(
+                lambda region: _encode_tile(pixels, region, header, weights),
+                regions,
+                ignore if effort else report,
+            )
         )
         choices = _choose(pixels, coded, header, weights.executor)
         if effort and any(choice.stream for choice in choices):
-            improve(weights, pixels, coded, header, effort, report)
+            improve(weights, pixels, coded, header, ITERATIONS[effort], report)
             choices = _choose(pixels, coded, header, weights.executor)
     return Container(
         header,
         WeightsReference(weights.id, weights.digest),
         tuple(choice.stream for choice in choices),
-        layers=tuple(choice.layer.stream if choice.layer else b"" for choice in choices),
+        ancillary,
+        alpha,
+        tuple(choice.layer.stream if choice.layer else b"" for choice in choices),
     ).to_bytes()
 
 
@@ -87,12 +109,12 @@ def _choose(
     pixels: Pixels, coded: list[CodedTile], header: Header, executor: Executor
 ) -> list[Choice]:
     """How each tile is coded at last, by what the decoder would show of it."""
-    shown = _Synthesis(executor, header)
+    shown, picture = Synthesis(executor, header), Region(0, 0, header.height, header.width)
     for tile in coded:
         shown.put(tile.region, tile.decoded)
 
     def choose_tile(tile: CodedTile, drop: bool = True) -> Choice:
-        source, base = pixels[tile.region.slices], shown.pixels(tile.region)
+        source, base = pixels[tile.region.slices], shown.pixels(tile.region.common(picture))
         return choose(source, base, tile.stream, header.quality, drop=drop, correct=executor.exact)
 
     choices = list(_side_by_side(choose_tile, coded))
@@ -112,40 +134,18 @@ def _choose(
     return [choice if drop else next(kept) for choice, drop in zip(choices, dropped, strict=True)]
 
 
-class _Synthesis:
-    """The picture that the network shows, by tiles, once all latents are decoded."""
-
-    def __init__(self, executor: Executor, header: Header) -> None:
-        self._executor, self._quality = executor, header.quality
-        self._width, self._height = header.width, header.height
-        shape = (padded(side) // LATENT_STRIDE for side in (header.height, header.width))
-        # Those of tiles that the network does not code are zeros.
-        self._latents = np.zeros((*shape, executor.latents), executor.latent_type)
-
-    def put(self, region: Region, latents: Latents | int) -> None:
-        """Set a tile's decoded latents (h, w, M)."""
-        self._latents[region.scaled_down(LATENT_STRIDE).slices] = latents
-
-    def pixels(self, region: Region) -> Pixels:
-        """A tile's pixels, as far as they lie in the picture."""
-        inner = region.scaled_down(LATENT_STRIDE)
-        outer = inner.grown(self._executor.halo, *self._latents.shape[:2])
-        part = np.ascontiguousarray(self._latents[outer.slices])[None]
-        shown = self._executor.synthesise(part, self._quality)[0]
-        inside = inner.within(outer).scaled_up(LATENT_STRIDE)
-        height, width = visible(region, self._width, self._height)
-        return shown[inside.top : inside.top + height, inside.left : inside.left + width]
-
-
 def _side_by_side(
-    function: Callable[[_Item], _Result], items: Iterable[_Item]
+    function: Callable[[_Item], _Result], items: Sequence[_Item], report: Report = ignore
 ) -> Iterator[_Result]:
     """The function's results for tiles, in their order, two tiles at a time.
 
-    The coder has one thread: while it codes one tile, the networks of another run.
+    ``report`` takes numbers of tiles. The coder has one thread: while it codes one tile, the
+    networks of another run.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        yield from pool.map(function, items)
+        for done, result in enumerate(pool.map(function, items), start=1):
+            report(done, len(items))
+            yield result
 
 
 def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weights) -> CodedTile:
@@ -161,37 +161,71 @@ def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weight
     return CodedTile(region, streams[0], decoded[0])
 
 
-def decode_picture(container: Container, weights: Weights) -> Pixels:
-    """The pixels of a container; see `lic.codec.decode`."""
+def decode_pixels(
+    container: Container,
+    weights: Weights,
+    region: Region | None = None,
+    report: Report = ignore,
+    skip_damaged: bool = False,
+) -> Pixels:
+    """The pixels of a container, or of a region of its picture; see `lic.codec.decode`.
+
+    ``region`` is in pixels, within the picture. Only the tiles are decoded that influence it. Tiles
+    that do not decode are an error, or gray if ``skip_damaged``.
+    """
     header, executor = container.header, weights.executor
     if container.weights.digest != weights.digest:
         raise WeightsError(
             f"the file was made with other weights of the id {container.weights.id!r} "
             f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
         )
-    regions = list(tiles(header.width, header.height, header.tile * TILE_UNIT))
-    streams = dict(zip(regions, container.streams, strict=True))
-    layers = dict(zip(regions, container.layers or (b"",) * len(regions), strict=True))
-    shown = _Synthesis(executor, header)
-    pixels = np.empty((header.height, header.width, 3), dtype=np.uint8)
+    picture = Region(0, 0, header.height, header.width)
+    region, side = region or picture, header.tile * TILE_UNIT
+    places = list(tiles(header.width, header.height, side))
+    streams, layers = container.streams, container.layers or (b"",) * len(places)
+    synthesis = Synthesis(executor, header)
+    # What is shown of each tile: a layer does not decode in part.
+    parts = {
+        tile: places[tile].common(picture if layers[tile] else region)
+        for tile in tiles_met(region, header.width, side)
+    }
+    seen = [synthesis.seen(part) for tile, part in parts.items() if streams[tile]]
+    met = {tile for place in seen for tile in tiles_met(place, header.width, side)}
+    coded = sorted(tile for tile in met if streams[tile])
+    pixels = np.empty((region.height, region.width, 3), dtype=np.uint8)
 
-    def decode(region: Region) -> None:
-        shape = (region.height // TILE_UNIT, region.width // TILE_UNIT)
-        decoded = decode_latents(
-            executor, [streams[region]], shape, header.quality, header.skip_below
+    def decode(tile: int) -> None:
+        place = places[tile]
+        shape = (place.height // TILE_UNIT, place.width // TILE_UNIT)
+        try:
+            decoded = decode_latents(
+                executor, [streams[tile]], shape, header.quality, header.skip_below
+            )
+        except CorruptStreamError as error:
+            if not skip_damaged:
+                raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+        else:
+            synthesis.put(place, decoded[0])
+
+    def show(tile: int) -> None:
+        part = parts[tile]
+        shown = synthesis.pixels(part) if streams[tile] else None
+        if layers[tile]:
+            try:
+                shown = residual_coding.decode(layers[tile], shown, (part.height, part.width))
+            except CorruptLayerError as error:
+                if not skip_damaged:
+                    raise CorruptFileError(
+                        f"the picture's data does not decode: {error}"
+                    ) from error
+        wanted = part.common(region)
+        pixels[wanted.within(region).slices] = (
+            _GRAY if shown is None else shown[wanted.within(part).slices]
         )
-        shown.put(region, decoded[0])
 
-    def show(region: Region) -> None:
-        tile = shown.pixels(region) if streams[region] else None
-        if layers[region]:
-            shape = visible(region, header.width, header.height)
-            tile = residual_coding.decode(layers[region], tile, shape)
-        pixels[region.slices] = tile
-
-    try:
-        deque(_side_by_side(decode, filter(streams.get, regions)), maxlen=0)
-        deque(_side_by_side(show, regions), maxlen=0)
-    except (CorruptStreamError, CorruptLayerError) as error:
-        raise CorruptFileError(f"the picture's data does not decode: {error}") from error
+    total = len(coded) + len(parts)
+    decoded = _side_by_side(decode, coded, lambda done, _: report(done, total))
+    deque(decoded, maxlen=0)
+    shown = _side_by_side(show, list(parts), lambda done, _: report(len(coded) + done, total))
+    deque(shown, maxlen=0)
     return pixels

@@ -1,7 +1,8 @@
 """The file format: a fixed header, boxes, a checksum. Nothing here decodes pictures.
 
 FORMAT.md beside this module describes the same bytes in words. `read_header` needs a file's first
-17 bytes and tells the picture's size; `read_container` reads and verifies all of it.
+17 bytes and tells the picture's size; `read_container` reads and verifies all of it. What lies
+between is `lic.codec.outline`'s.
 """
 
 from __future__ import annotations
@@ -9,13 +10,27 @@ from __future__ import annotations
 import operator
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from lic.codec.boxes import (
+    ALPHA,
+    CHECKSUM_BYTES,
+    CRITICAL,
+    LAYERS,
+    NAMES,
+    STREAMS,
+    WEIGHTS,
+    Reader,
+    check_type,
+    is_type,
+    join,
+    split,
+    varint,
+)
 from lic.codec.errors import (
     CorruptFileError,
     LimitError,
-    TruncatedFileError,
     UnsupportedBoxError,
     UnsupportedVersionError,
 )
@@ -26,61 +41,9 @@ VERSION = 2
 QUALITY_STEPS = 10000
 DIGEST_BYTES = 4
 _HEADER = struct.Struct("<4sBIIHBB")
-_CHECKSUM_BYTES = 4
+HEADER_BYTES = _HEADER.size
 _MAX_SIDE = 2**31 - 1
 _MAX_ID = 63
-_VARINT_BITS = 35
-_WEIGHTS, _LAYERS, _STREAMS = "W", "R", "S"
-# What a file's parts are called; the boxes from "i" on are reserved, and are kept as they are.
-_NAMES = {
-    _WEIGHTS: "weights",
-    _LAYERS: "residual layer",
-    _STREAMS: "streams",
-    "i": "icc",
-    "e": "exif",
-    "x": "xmp",
-    "o": "original",
-}
-
-
-class _Reader:
-    """A cursor over a part of bytes that refuses to read beyond its end."""
-
-    def __init__(self, data: bytes, start: int, end: int) -> None:
-        self._data = data
-        self.position = start
-        self.end = end
-
-    def take(self, count: int) -> bytes:
-        """The next ``count`` bytes; raises TruncatedFileError."""
-        if count > self.end - self.position:
-            raise TruncatedFileError(
-                f"the file is truncated: {count} bytes should follow byte {self.position}, and "
-                f"there are {max(self.end - self.position, 0)}"
-            )
-        self.position += count
-        return self._data[self.position - count : self.position]
-
-    def varint(self) -> int:
-        """A LEB128 integer below 2^35, in its shortest form."""
-        value = 0
-        for shift in range(0, _VARINT_BITS, 7):
-            byte = self.take(1)[0]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if byte == 0 and shift:
-                    break
-                return value
-        raise CorruptFileError("the file is corrupt: it holds a malformed integer")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 @dataclass(frozen=True)
@@ -125,6 +88,11 @@ class Header:
     def tiles(self) -> int:
         """How many tiles cover the picture."""
         return tile_count(self.width, self.height, self.tile * TILE_UNIT)
+
+    @property
+    def padded_pixels(self) -> int:
+        """How many pixels the picture has with its sides rounded up to multiples of 64."""
+        return padded(self.width) * padded(self.height)
 
     def to_bytes(self) -> bytes:
         """The header's 17 bytes."""
@@ -184,6 +152,8 @@ class Container:
 
     Boxes of unknown types are among them, so that a file is written as it was read.
     """
+    alpha: bytes | None = field(default=None, repr=False)
+    """The payload of the box A (`lic.codec.alpha`); None if the picture is opaque."""
     layers: tuple[bytes, ...] = field(default=(), repr=False)
     """The residual layer's streams, one for each tile, or none at all.
 
@@ -201,35 +171,32 @@ class Container:
         if not all(map(operator.or_, map(bool, self.streams), map(bool, layers))):
             raise ValueError("a tile has no stream")
         for kind in self.ancillary:
-            if not (_is_type(kind) and kind.islower()):
+            if not (is_type(kind) and kind.islower()):
                 raise ValueError(f"the type of an ancillary box is a small letter, not {kind!r}")
 
     def to_bytes(self) -> bytes:
         """The file's bytes."""
         body = b"".join([self.header.to_bytes(), *self._boxes().values()])
-        return body + zlib.crc32(body).to_bytes(_CHECKSUM_BYTES, "little")
+        return body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little")
 
     def parts(self) -> dict[str, int]:
         """Bytes of the file by part, each box being one; they sum to the file's size."""
-        sizes = {_NAMES.get(kind, kind): len(box) for kind, box in self._boxes().items()}
-        return {"header": _HEADER.size, **sizes, "checksum": _CHECKSUM_BYTES}
+        sizes = {NAMES.get(kind, kind): len(box) for kind, box in self._boxes().items()}
+        return {"header": HEADER_BYTES, **sizes, "checksum": CHECKSUM_BYTES}
 
     def _boxes(self) -> dict[str, bytes]:
         """All boxes, with their types and lengths, in the order in which they are written."""
         payloads = {
-            _WEIGHTS: self.weights.to_bytes(),
+            WEIGHTS: self.weights.to_bytes(),
             **self.ancillary,
-            **({_LAYERS: _join(self.layers)} if self.layers else {}),
-            _STREAMS: _join(self.streams),
+            **({} if self.alpha is None else {ALPHA: self.alpha}),
+            **({LAYERS: join(self.layers)} if self.layers else {}),
+            STREAMS: join(self.streams),
         }
         return {
-            kind: kind.encode("ascii") + _varint(len(payload)) + payload
+            kind: kind.encode("ascii") + varint(len(payload)) + payload
             for kind, payload in payloads.items()
         }
-
-
-def _is_type(kind: str) -> bool:
-    return len(kind) == 1 and kind.isascii() and kind.isalpha()
 
 
 def read_header(data: bytes) -> Header:
@@ -247,11 +214,20 @@ def read_header(data: bytes) -> Header:
         raise UnsupportedVersionError(
             f"the file has format version {version[0]}; this program reads version {VERSION}"
         )
-    fields = _Reader(data, 0, len(data)).take(_HEADER.size)
+    fields = Reader(data, 0, len(data)).take(HEADER_BYTES)
     try:
         return Header(*_HEADER.unpack(fields)[2:])
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
+
+
+def check_size(header: Header, max_pixels: int) -> None:
+    """Raise LimitError if the picture, its sides rounded up to multiples of 64, is larger."""
+    if header.padded_pixels > max_pixels:
+        raise LimitError(
+            f"the picture has {header.width} x {header.height} pixels (sides rounded up to "
+            f"{TILE_UNIT}s); the limit is {max_pixels}"
+        )
 
 
 def read_container(data: bytes, max_pixels: int) -> Container:
@@ -271,66 +247,40 @@ def read_container(data: bytes, max_pixels: int) -> Container:
         As its name says.
     """
     header = read_header(data)
-    if padded(header.width) * padded(header.height) > max_pixels:
-        raise LimitError(
-            f"the picture has {header.width} x {header.height} pixels (sides rounded up to "
-            f"{TILE_UNIT}s); the limit is {max_pixels}"
-        )
-    end = len(data) - _CHECKSUM_BYTES
+    check_size(header, max_pixels)
+    end = len(data) - CHECKSUM_BYTES
     boxes = _walk(data, end)
     if zlib.crc32(memoryview(data)[:end]) != int.from_bytes(data[end:], "little"):
         raise CorruptFileError("the file is corrupt: its checksum does not fit")
     for kind in boxes:
-        if kind.isupper() and kind not in (_WEIGHTS, _LAYERS, _STREAMS):
+        if kind.isupper() and kind not in CRITICAL:
             raise UnsupportedBoxError(
                 f"the picture cannot be decoded without the file's box {kind!r}, which this "
                 "program does not know: a newer program is needed"
             )
-    if _WEIGHTS not in boxes:
+    if WEIGHTS not in boxes:
         raise CorruptFileError("the file is corrupt: it names no weights")
     try:
-        weights = WeightsReference.from_bytes(boxes.pop(_WEIGHTS))
+        weights = WeightsReference.from_bytes(boxes.pop(WEIGHTS))
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
-    streams = _split(boxes.pop(_STREAMS), header.tiles)
-    layers = _split(boxes.pop(_LAYERS), header.tiles) if _LAYERS in boxes else ()
+    streams = split(boxes.pop(STREAMS), header.tiles)
+    layers = split(boxes.pop(LAYERS), header.tiles) if LAYERS in boxes else ()
+    alpha = boxes.pop(ALPHA, None)
     try:
-        return Container(header, weights, streams, boxes, layers)
+        return Container(header, weights, streams, boxes, alpha, layers)
     except ValueError as error:
         raise CorruptFileError(f"the file is corrupt: {error}") from error
 
 
 def _walk(data: bytes, end: int) -> dict[str, bytes]:
     """The boxes' payloads by type; the last box, the streams', ends at ``end``."""
-    reader = _Reader(data, _HEADER.size, end)
+    reader = Reader(data, HEADER_BYTES, end)
     boxes: dict[str, bytes] = {}
-    while _STREAMS not in boxes:
+    while STREAMS not in boxes:
         kind = reader.take(1).decode("latin-1")
-        if not _is_type(kind):
-            raise CorruptFileError(f"the file is corrupt: {kind!r} is no type of a box")
-        # One of each type bounds the boxes' number.
-        if kind in boxes:
-            raise CorruptFileError(f"the file is corrupt: it has two boxes {kind!r}")
+        check_type(kind, boxes)
         boxes[kind] = reader.take(reader.varint())
     if reader.position != end:
         raise CorruptFileError(f"{end - reader.position} bytes follow the end of the file")
     return boxes
-
-
-def _join(streams: Sequence[bytes]) -> bytes:
-    """The payload of the tiles' streams."""
-    return b"".join([*(_varint(len(stream)) for stream in streams[:-1]), *streams])
-
-
-def _split(payload: bytes, tiles: int) -> tuple[bytes, ...]:
-    """The tiles' streams of a payload; raises CorruptFileError."""
-    # Each length takes a byte at least, so a false number of tiles ends here and not in memory.
-    if tiles - 1 > len(payload):
-        raise CorruptFileError(f"the file is corrupt: it cannot hold {tiles} tiles")
-    reader = _Reader(payload, 0, len(payload))
-    try:
-        lengths = [reader.varint() for _ in range(tiles - 1)]
-        streams = [reader.take(length) for length in lengths]
-    except TruncatedFileError as error:
-        raise CorruptFileError("the file is corrupt: its streams are longer than it") from error
-    return (*streams, payload[reader.position :])

@@ -64,6 +64,12 @@ class LimitError(LicError):
     exit_code = 8
 
 
+class RegionError(LicError):
+    """A part or a size of a picture is asked for that it does not have."""
+
+    exit_code = 21
+
+
 class OutputError(LicError):
     """The output cannot be written."""
 
@@ -74,6 +80,18 @@ class MissingPackageError(LicError):
     """A command needs an optional package that is not installed."""
 
     exit_code = 11
+
+
+class SomeFailedError(LicError):
+    """Some of several inputs could not be coded; the others were."""
+
+    exit_code = 19
+
+
+class TargetError(LicError):
+    """No file of the picture keeps to the target."""
+
+    exit_code = 20
 
 
 @contextmanager

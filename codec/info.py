@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from lic.codec.container import VERSION, Container
+from lic.codec.metadata import GRAY, original_of
 from lic.codec.tiling import TILE_UNIT
-from lic.entropy_coding import CorruptStreamError, stream_lanes
 
 
 def describe(container: Container) -> dict[str, Any]:
     """Facts of a container, for people and for JSON. Sizes in bytes, ``tile`` in pixels."""
     header, weights, parts = container.header, container.weights, container.parts()
+    original = original_of(container.ancillary)
     total = sum(parts.values())
     return {
         "format_version": VERSION,
@@ -19,19 +20,14 @@ def describe(container: Container) -> dict[str, Any]:
         "weights_digest": weights.digest.hex(),
         "width": header.width,
         "height": header.height,
+        "colours": "gray" if original.channels == GRAY else "RGB",
+        "transparent": container.alpha is not None,
+        "original_bits": original.bits,
         "quality": 100 * header.level,
         "skip_below": header.skip_below,
         "tile": header.tile * TILE_UNIT,
         "tiles": header.tiles,
-        "lanes": sorted({_lanes(stream) for stream in container.streams}),
         "bytes": total,
         "bpp": 8 * total / (header.width * header.height),
         "parts": parts,
     }
-
-
-def _lanes(stream: bytes) -> int:
-    try:
-        return stream_lanes(stream)
-    except CorruptStreamError:
-        return 0

@@ -51,7 +51,7 @@ class Choice:
 def bit_worth(quality: int) -> float:
     """Squared error, summed over samples, that is as bad as one more bit of a network's stream."""
     low, high = _LAMBDA
-    return 3 / (low * (high / low) ** (quality / QUALITY_STEPS))
+    return float(3 / (low * (high / low) ** (quality / QUALITY_STEPS)))
 
 
 def layer_settings(quality: int) -> Settings:

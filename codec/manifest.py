@@ -232,7 +232,10 @@ def find(weights_id: str) -> InstalledWeights:
     weights = installed()
     if weights_id not in weights:
         names = ", ".join(sorted(weights)) or "none"
-        raise WeightsError(f"weights {weights_id!r} are not installed; there are: {names}")
+        raise WeightsError(
+            f"weights {weights_id!r} are not installed; there are: {names} (--weights-folder, or "
+            f"the environment variable {FOLDERS_VARIABLE}, names a folder of others)"
+        )
     return weights[weights_id]
 
 

@@ -1,34 +1,40 @@
-"""Picture files to RGB pixels, and back.
-
-The codec knows 8-bit RGB. What other pictures become:
-
-- grayscale and palette pictures are converted to RGB, without loss;
-- an alpha channel that is opaque everywhere is dropped; a transparent picture is refused, since
-  what its pixels should look like without transparency is not ours to guess;
-- 16-bit gray samples are rounded to 8 bits; of 16-bit colour, Pillow keeps the upper 8 bits;
-- other colour spaces (CMYK, YCbCr, Lab) are converted by Pillow;
-- an animation is refused;
-- the EXIF orientation is applied to the pixels. Other metadata is not kept.
-"""
+"""Picture files to pictures and back; `lic.codec.images` says what is kept of them."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import io
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
-import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from lic.codec.errors import PictureError
-from lic.codec.pixels import Pixels
+from lic.codec.images import from_image, save_options
+from lic.codec.pixels import Picture, Pixels
 from lic.codec.png import png_bytes
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp")
-
-# No others: some of Pillow's readers start other programs, or have seen little hostile input.
-_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+# The formats that are read, in this order: the first five need no other plugins. No more of them,
+# since some of Pillow's readers start other programs, or have seen little hostile input.
+_READ = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "PPM": (".ppm", ".pgm", ".pbm"),
+    "BMP": (".bmp",),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG2000": (".jp2",),
+}
+if importlib.util.find_spec("PIL.AvifImagePlugin") is not None:
+    _READ["AVIF"] = (".avif",)
+_HEIF = importlib.util.find_spec("pillow_heif") is not None
+if _HEIF:
+    _READ["HEIF"] = (".heic", ".heif")
+SUFFIXES = tuple(suffix for suffixes in _READ.values() for suffix in suffixes)
 # What those readers are seen to raise for damaged files.
 _READER_ERRORS = (
     OSError,
@@ -45,6 +51,12 @@ _READER_ERRORS = (
 )
 
 
+def _open(source: Path | BinaryIO) -> Image.Image:
+    if _HEIF:
+        importlib.import_module("pillow_heif").register_heif_opener()
+    return Image.open(source, formats=tuple(_READ))
+
+
 def list_pictures(folders: Sequence[Path]) -> list[Path]:
     """All picture files below the folders, sorted."""
     return sorted(
@@ -55,21 +67,20 @@ def list_pictures(folders: Sequence[Path]) -> list[Path]:
     )
 
 
-def read_picture(path: Path) -> Pixels:
-    """The pixels (height, width, 3) of a picture file, RGB, uint8.
+def load_picture(path: Path | BinaryIO) -> Picture:
+    """All that the codec keeps of a picture file.
+
+    A file in memory is called by its `str` in messages.
 
     Raises
     ------
     PictureError
-        If the file cannot be read or decoded, or the picture is transparent.
+        If the file cannot be read or decoded, or is an animation.
     """
     try:
-        with Image.open(path, formats=_FORMATS) as image:
-            # A camera's JPEG with further views (MPO) is a picture, not an animation.
-            if getattr(image, "is_animated", False) and image.format != "MPO":
-                raise PictureError(f"{path} is an animation")
+        with _open(path) as image:
             try:
-                return _to_rgb(ImageOps.exif_transpose(image))
+                return from_image(image)
             except PictureError as error:
                 raise PictureError(f"{path}: {error}") from error
     except FileNotFoundError as error:
@@ -80,52 +91,82 @@ def read_picture(path: Path) -> Pixels:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
 
 
+def read_picture(path: Path | BinaryIO) -> Pixels:
+    """The pixels (height, width, 3) of a picture file, RGB, uint8, as `load_picture` gives them.
+
+    Raises
+    ------
+    PictureError
+        If the file cannot be read or decoded, or the picture is transparent.
+    """
+    picture = load_picture(path)
+    if picture.alpha is not None:
+        raise PictureError(f"{path}: the picture is transparent, and pixels alone cannot say so")
+    return picture.pixels
+
+
 def picture_header(path: Path) -> tuple[int, int, str]:
     """Width, height and Pillow's mode of a picture file, by its header; raises PictureError."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _open(path) as image:
             return image.width, image.height, image.mode
     except _READER_ERRORS as error:
         raise PictureError(f"cannot read the picture {path}: {error}") from error
 
 
-def _to_rgb(image: Image.Image) -> Pixels:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        if "transparency" in image.info:
-            raise PictureError("a transparent picture of 16-bit samples cannot be coded")
-        samples = np.asarray(image).astype(np.int64)
-        if samples.size and (samples.min() < 0 or samples.max() > 65535):
-            raise PictureError("a picture of 32-bit integers cannot be coded")
-        gray = ((samples * 255 + 32767) // 65535).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
-    if image.mode == "F":
-        raise PictureError("a picture of floating-point samples cannot be coded")
-    if image.has_transparency_data:
-        rgba = np.asarray(image.convert("RGBA"))
-        if rgba[:, :, 3].min(initial=255) < 255:
-            raise PictureError(
-                "the picture is transparent, which lic cannot keep: flatten it on a background"
-            )
-        return np.ascontiguousarray(rgba[:, :, :3])
-    return np.array(image.convert("RGB"))
-
-
-_KINDS = {".png": "PNG", ".bmp": "BMP", ".ppm": "PPM", ".tif": "TIFF", ".tiff": "TIFF"}
+# What is written, by suffix: a format and its options. Those that lose something keep all colours.
+_WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
+    ".png": ("PNG", {}),
+    ".bmp": ("BMP", {}),
+    ".ppm": ("PPM", {}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".webp": ("WEBP", {"lossless": True, "exact": True}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+}
+WRITTEN_SUFFIXES = tuple(_WRITTEN)
+_OPAQUE_KINDS = ("BMP", "JPEG", "PPM")
+# What Pillow raises for what does not fit, pictures or metadata.
+_WRITER_ERRORS = (OSError, ValueError, SyntaxError, LookupError, RuntimeError, struct.error)
 
 
 def check_picture_path(path: Path) -> str:
-    """The kind of lossless picture file that a path's suffix names; raises PictureError if none."""
-    kind = _KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise PictureError(f"cannot write {path}: its suffix must be one of {', '.join(_KINDS)}")
+    """The kind of picture file that a path's suffix names; raises PictureError if none."""
+    suffix = path.suffix.lower()
+    if suffix not in _WRITTEN:
+        names = ", ".join(_WRITTEN)
+        raise PictureError(f"cannot write {path}: its suffix must be one of {names}")
+    kind = _WRITTEN[suffix][0]
+    if kind in ("AVIF", "WEBP") and not features.check(kind.lower()):
+        raise PictureError(f"cannot write {path}: Pillow was built without {kind}")
     return kind
 
 
-def picture_bytes(pixels: Pixels, path: Path) -> bytes:
-    """The bytes of a lossless picture file, of the kind that the path's suffix names."""
+def picture_bytes(picture: Pixels | Picture, path: Path) -> bytes:
+    """The bytes of a picture file, of the kind that the path's suffix names.
+
+    Metadata is in it as far as that kind has room for it.
+
+    Raises
+    ------
+    PictureError
+        If that kind of file cannot hold the picture.
+    """
+    if not isinstance(picture, Picture):
+        picture = Picture(picture)
     kind = check_picture_path(path)
-    if kind == "PNG":
-        return png_bytes(pixels)
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind)
+    if picture.alpha is not None and kind in _OPAQUE_KINDS:
+        raise PictureError(
+            f"cannot write {path}: {kind} has no transparency, which the picture has"
+        )
+    samples, buffer = picture.array(), io.BytesIO()
+    try:
+        options = save_options(picture.metadata, kind)
+        if kind == "PNG":
+            return png_bytes(samples, **options)
+        Image.fromarray(samples).save(buffer, kind, **_WRITTEN[path.suffix.lower()][1], **options)
+    except _WRITER_ERRORS as error:
+        raise PictureError(f"cannot write {path}: {error}") from error
     return buffer.getvalue()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from lic.codec.pixels import Pixels
+if TYPE_CHECKING:
+    from lic.codec.pixels import Pixels
 
 TILE_UNIT = 64
 DEFAULT_TILE = 1024
@@ -48,6 +48,15 @@ class Region:
         """The same rectangle in units ``factor`` times as large, which must divide it."""
         return Region(*(v // factor for v in (self.top, self.left, self.bottom, self.right)))
 
+    def scaled_out(self, factor: int) -> Region:
+        """The smallest rectangle in units ``factor`` times as large that contains this one."""
+        return Region(
+            self.top // factor,
+            self.left // factor,
+            -(-self.bottom // factor),
+            -(-self.right // factor),
+        )
+
     def scaled_up(self, factor: int) -> Region:
         """The same rectangle in units ``factor`` times as small."""
         return Region(*(v * factor for v in (self.top, self.left, self.bottom, self.right)))
@@ -70,6 +79,21 @@ class Region:
             self.right - outer.left,
         )
 
+    def common(self, other: Region) -> Region:
+        """What two rectangles that overlap have in common."""
+        return Region(
+            max(self.top, other.top),
+            max(self.left, other.left),
+            min(self.bottom, other.bottom),
+            min(self.right, other.right),
+        )
+
+    def pieces(self, side: int) -> Iterator[Region]:
+        """Squares that cover the rectangle from the upper left, row by row, cut off at its end."""
+        for top in range(self.top, self.bottom, side):
+            for left in range(self.left, self.right, side):
+                yield Region(top, left, min(top + side, self.bottom), min(left + side, self.right))
+
 
 def padded(size: int) -> int:
     """A side rounded up to whole units of 64 pixels, the step of the side information."""
@@ -78,6 +102,8 @@ def padded(size: int) -> int:
 
 def cut(pixels: Pixels, region: Region, margin: int) -> tuple[Pixels, Region]:
     """A tile with its margin, cut from the padded picture, and the tile's place in it."""
+    import numpy as np
+
     height, width = pixels.shape[:2]
     outer = region.grown(margin, padded(height), padded(width))
     part = pixels[outer.slices]
@@ -91,11 +117,6 @@ def pad_edges(pixels: Pixels) -> Pixels:
     return cut(pixels, Region(0, 0, padded(height), padded(width)), 0)[0]
 
 
-def visible(region: Region, width: int, height: int) -> tuple[int, int]:
-    """Rows and columns of a tile that lie in the picture, without its padding."""
-    return min(region.bottom, height) - region.top, min(region.right, width) - region.left
-
-
 def tile_count(width: int, height: int, tile: int) -> int:
     """How many tiles of side ``tile`` pixels (or ValueError, if none) cover a picture."""
     if tile <= 0:
@@ -105,11 +126,11 @@ def tile_count(width: int, height: int, tile: int) -> int:
 
 def tiles(width: int, height: int, tile: int) -> Iterator[Region]:
     """The tiles of the padded picture, row by row, in pixels; all bounds are multiples of 64."""
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            yield Region(
-                top,
-                left,
-                min(top + tile, padded(height)),
-                min(left + tile, padded(width)),
-            )
+    yield from Region(0, 0, padded(height), padded(width)).pieces(tile)
+
+
+def tiles_met(region: Region, width: int, tile: int) -> Iterator[int]:
+    """The numbers of the tiles, row by row, that a region of a picture ``width`` wide lies in."""
+    met, columns = region.scaled_out(tile), tile_count(width, 1, tile)
+    for row in range(met.top, met.bottom):
+        yield from range(row * columns + met.left, row * columns + met.right)

@@ -72,12 +72,13 @@ class Decoder(BaseDecoder):
     def __init__(self, data: bytes, *, threads: int | None = None, isa: str | None = None) -> None:
         """Open a stream; raises `CorruptStreamError` if its header is damaged.
 
-        Up to ``threads`` threads (all cores unless given) decode a stream of several chunks.
+        Up to ``threads`` threads (unless given, ``LIC_THREADS`` of them, or all cores) decode a
+        stream of several chunks.
         ``isa`` limits the instruction set, for tests.
         """
         chosen = chosen_instruction_set(isa)
         super().__init__(_native.CheckValue(chosen))
-        count = threads if threads is not None else os.cpu_count() or 1
+        count = threads or int(os.environ.get("LIC_THREADS") or os.cpu_count() or 1)
         self._native = _native.Decoder(_TABLES, chosen, bytes(data), max(count, 1))
 
     def _get_mixture(self, parameters: MixtureParameters, symbols: Symbols) -> None:

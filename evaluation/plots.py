@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from lic.codec.errors import extra
 
+# The ten colours of matplotlib's cycle, with one kind of line or point after the other.
+_COLOURS = [f"C{i}" for i in range(10)]
+_MEASURED = list(itertools.product(("o-", "s-", "^-", "D-", "v-"), _COLOURS))
+_PUBLISHED = list(itertools.product(("--", ":", "-."), _COLOURS))
 _LABELS = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)"}
 
 
@@ -20,25 +25,24 @@ def rate_distortion_plot(
 ) -> bytes:
     """A picture file of curves of ``metric`` ("psnr" or "ms_ssim_db") over bpp.
 
-    ``curves`` are drawn solid with their points, ``published`` ones dashed; ``kind`` is "png" or
-    "svg". Raises MissingPackageError without matplotlib.
+    ``curves`` are drawn solid with their points, ``published`` ones with dashes; no two look alike.
+    ``kind`` is "png" or "svg". Raises MissingPackageError without matplotlib.
     """
     figure = _figure()
     axes = figure.add_subplot(
         xlabel="bits per pixel (whole file)", ylabel=_LABELS[metric], xlim=(0, 1.7)
     )
-    from matplotlib import colormaps
-
-    axes.set_prop_cycle(color=colormaps["tab20"].colors)  # type: ignore[attr-defined]
-    for drawn, style in ((curves, "o-"), (published, "--")):
-        for name, curve in drawn.items():
+    for drawn, styles in ((curves, _MEASURED), (published, _PUBLISHED)):
+        for (name, curve), (style, colour) in zip(drawn.items(), styles, strict=False):
             points = [
                 (b, q)
                 for b, q in zip(curve["bpp"], curve.get(metric, ()), strict=False)
                 if b <= 1.7 and math.isfinite(q)
             ]
             if points:
-                axes.plot(*zip(*points, strict=True), style, label=name, lw=1.4, ms=3.5)
+                axes.plot(
+                    *zip(*points, strict=True), style, color=colour, label=name, lw=1.4, ms=3.5
+                )
     axes.grid(alpha=0.3)
     if axes.has_data():
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

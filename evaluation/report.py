@@ -56,8 +56,9 @@ def write_report(
         for kind in ("png", "svg"):
             write_file(out / f"{name}.{kind}", rate_distortion_plot(curves, others, metric, kind))
         parts.append(image((out / f"{name}.png").read_bytes()))
-    parts += ["<h2>BD-rate (PSNR), percent; negative: fewer bits than the row's codec</h2>"]
-    parts += [_matrix(summary["bd_rate"], list(curves))]
+    if any(summary["bd_rate"].values()):
+        parts += ["<h2>BD-rate (PSNR), percent; negative: fewer bits than the row's codec</h2>"]
+        parts += [_matrix(summary["bd_rate"], list(curves))]
     if rates := summary["bd_rate_by_picture"].get(REFERENCE):
         parts += [f"<h2>BD-rate against {REFERENCE}, picture by picture</h2>", _by_picture(rates)]
         parts.append("<p>none: no quality is common; mean and worst are of the others.</p>")
@@ -86,11 +87,13 @@ def _strict(value: Any) -> Any:
 
 
 def _matrix(rates: Mapping[str, Mapping[str, float]], names: Sequence[str]) -> str:
+    shown = [name for name in names if any(name in row for row in rates.values())]
     rows = [
-        [anchor, *(f"{row[name]:+.1f}" if name in row else "" for name in names)]
+        [anchor, *(f"{row[name]:+.1f}" if name in row else "" for name in shown)]
         for anchor, row in rates.items()
+        if row
     ]
-    return table(["against", *names], rows)
+    return table(["against", *shown], rows)
 
 
 def _by_picture(rates: Mapping[str, Mapping[str, Any]]) -> str:
@@ -104,11 +107,13 @@ def _by_picture(rates: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _columns(columns: Mapping[str, Sequence[float]]) -> str:
+    """A table of all columns that have a number."""
+    shown = {k: f for k, f in _COLUMNS.items() if not all(map(math.isnan, columns[k]))}
     rows = [
-        [form.format(columns[key][i]) for key, form in _COLUMNS.items()]
+        [form.format(columns[key][i]) for key, form in shown.items()]
         for i in range(len(columns["bpp"]))
     ]
-    return table(list(_COLUMNS), rows)
+    return table(list(shown), rows)
 
 
 class EmptyEvaluationError(LicError):

@@ -43,11 +43,11 @@ class NativeGraph:
     def __init__(self, graph: Graph, *, isa: str | None = None, threads: int | None = None) -> None:
         """Pack a graph; ``isa`` limits the instruction set, for tests.
 
-        Up to ``threads`` threads (all cores unless given) run it.
+        Up to ``threads`` threads (unless given, ``LIC_THREADS`` of them, or all cores) run it.
         """
         chosen = _native.instruction_set(isa or os.environ.get("LIC_ISA", ""))
         self._graph = graph
-        self._threads = max(threads if threads is not None else os.cpu_count() or 1, 1)
+        self._threads = max(threads or int(os.environ.get("LIC_THREADS") or os.cpu_count() or 1), 1)
         self._native = _native.Graph(chosen)
         for layer in graph.layers:
             _put(layer, self._native)

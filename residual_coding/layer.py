@@ -108,4 +108,4 @@ def _contiguous(pixels: Pixels | None) -> Any:
 
 
 def _check(pixels: Pixels) -> bytes:
-    return zlib.crc32(pixels).to_bytes(4, "little")[:CHECK_BYTES]
+    return zlib.crc32(pixels.data).to_bytes(4, "little")[:CHECK_BYTES]

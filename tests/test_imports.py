@@ -31,7 +31,7 @@ MAY_IMPORT = {
     },
     "evaluation": {"codec"},
 }
-"""Folders that are not here may import all others."""
+"""Folders that are not here may import all others; `src/lic` is the top of the package itself."""
 NUMPY_ALONE = ("entropy_coding", "integer_networks", "residual_coding")
 WITHOUT_TORCH = (*NUMPY_ALONE, "codec")
 ON_DEMAND = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from lic.cli.main import main
 from lic.cli.memory import is_out_of_memory
 
+FILE = Path(__file__).parents[1] / "data" / "small-3-q10.lic"
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 
 
@@ -27,7 +29,7 @@ def test_a_command_without_enough_memory_ends_with_one_sentence(
     def greedy(data: bytes, max_pixels: int) -> None:
         torch.empty(2**60, dtype=torch.uint8)
 
-    (tmp_path / "a.lic").touch()
+    shutil.copy(FILE, tmp_path / "a.lic")
     monkeypatch.setattr("lic.cli.main.read_container", greedy)
     result = CliRunner().invoke(main, ["info", str(tmp_path / "a.lic")])
     assert result.exit_code == 1
@@ -40,7 +42,7 @@ def test_an_error_of_the_program_itself_is_not_hidden(
     def broken(data: bytes, max_pixels: int) -> None:
         raise RuntimeError("a mistake")
 
-    (tmp_path / "a.lic").touch()
+    shutil.copy(FILE, tmp_path / "a.lic")
     monkeypatch.setattr("lic.cli.main.read_container", broken)
     result = CliRunner().invoke(main, ["info", str(tmp_path / "a.lic")])
     assert isinstance(result.exception, RuntimeError)

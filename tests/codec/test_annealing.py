@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lic import codec
 from lic.codec.coding import encode_picture
+from lic.codec.errors import PictureError
 from lic.codec.manifest import WeightsEntry
 from lic.codec.weights import Weights
 
@@ -45,7 +46,7 @@ def test_annealing_lowers_a_pictures_cost(tiny_weights: Weights, budgie: Pixels)
     plain = codec.encode(pixels, 50, tiny_weights)
     seen: list[tuple[int, int]] = []
     annealed = codec.encode(
-        pixels, 50, tiny_weights, effort=30, report=lambda done, total: seen.append((done, total))
+        pixels, 50, tiny_weights, effort=5, report=lambda done, total: seen.append((done, total))
     )
     assert cost(annealed, pixels, 50, tiny_weights) < 0.995 * cost(plain, pixels, 50, tiny_weights)
     assert seen == [(i, 30) for i in range(1, 31)]
@@ -66,6 +67,14 @@ def test_the_same_effort_gives_the_same_file(tiny_weights: Weights, budgie: Pixe
     pixels = budgie[100:164, 100:164]
     first, second = (codec.encode(pixels, 50, tiny_weights, effort=3) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("effort", [-1, 10])
+def test_effort_is_a_scale_from_0_to_9(effort: int, budgie: Pixels) -> None:
+    with pytest.raises(
+        PictureError, match=f"the effort must be a number from 0 to 9, not {effort}"
+    ):
+        codec.encode(budgie[:64, :64], effort=effort)
 
 
 @pytest.mark.parametrize("random", [False, True])

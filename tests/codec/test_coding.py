@@ -231,13 +231,14 @@ def test_the_limit_holds_before_decoding(tiny_weights: Weights, budgie: Pixels) 
 @pytest.mark.parametrize(
     "pixels",
     [
-        np.zeros((4, 4), np.uint8),
-        np.zeros((4, 4, 4), np.uint8),
+        np.zeros(4, np.uint8),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((4, 4, 0), np.uint8),
         np.zeros((4, 4, 3), np.float32),
         np.zeros((0, 4, 3), np.uint8),
     ],
 )
-def test_arrays_that_are_no_rgb_pictures_are_refused(
+def test_arrays_that_are_no_pictures_are_refused(
     pixels: NDArray[np.generic], tiny_weights: Weights
 ) -> None:
     with pytest.raises(PictureError, match="must be an array"):

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from lic.codec.errors import PictureError
+from lic.codec.input import NamedBytes
 from lic.codec.picture import check_picture_path, list_pictures, picture_bytes, read_picture
 
 COLOURS = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
@@ -99,16 +100,40 @@ def test_a_missing_file_a_damaged_file_and_a_text_are_named_errors(tmp_path: Pat
         read_picture(damaged)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tiff"])
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".ppm", ".tiff", ".webp"])
 def test_written_pictures_are_lossless(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"out{suffix}"
     path.write_bytes(picture_bytes(COLOURS, path))
     assert np.array_equal(read_picture(path), COLOURS)
 
 
-def test_a_lossy_suffix_is_refused() -> None:
-    with pytest.raises(PictureError, match="suffix"):
-        check_picture_path(Path("out.jpg"))
+@pytest.mark.parametrize("suffix", [".jpg", ".avif"])
+def test_lossy_formats_are_written_with_all_their_colours(suffix: str, tmp_path: Path) -> None:
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this build of Pillow has no AVIF")
+    flat = np.full((16, 16, 3), 100, np.uint8)
+    flat[:, ::2] = (200, 40, 90)
+    path = tmp_path / f"out{suffix}"
+    path.write_bytes(picture_bytes(flat, path))
+    assert np.abs(read_picture(path).astype(int) - flat).max() < 16
+
+
+def test_a_suffix_that_names_no_picture_is_refused() -> None:
+    with pytest.raises(PictureError, match="suffix must be one of"):
+        check_picture_path(Path("out.gif"))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_a_picture_too_wide_for_its_format_is_a_named_error(suffix: str) -> None:
+    with pytest.raises(PictureError, match=f"cannot write out{suffix}"):
+        picture_bytes(np.zeros((1, 70000, 3), np.uint8), Path(f"out{suffix}"))
+
+
+def test_a_picture_in_memory_is_read_and_called_by_its_name(tmp_path: Path) -> None:
+    data = picture_bytes(COLOURS, Path("a.png"))
+    assert np.array_equal(read_picture(NamedBytes(data, "the standard input")), COLOURS)
+    with pytest.raises(PictureError, match=r"^the standard input is not a picture"):
+        read_picture(NamedBytes(b"text", "the standard input"))
 
 
 def test_pictures_are_found_in_all_folders_below(tmp_path: Path) -> None:
@@ -119,7 +144,7 @@ def test_pictures_are_found_in_all_folders_below(tmp_path: Path) -> None:
     assert list_pictures([tmp_path]) == [first, second]
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000"])
 def test_damaged_pictures_are_read_or_a_named_error(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "picture"
     Image.fromarray(np.repeat(COLOURS, 6, axis=0)).save(path, kind)

@@ -24,7 +24,7 @@ from fuzzing import fuzz, mutated, run
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from lic.codec.coding import decode_picture, encode_picture
+from lic.codec.coding import decode_pixels, encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import LicError
 from lic.codec.executors import open_executor
@@ -236,9 +236,9 @@ def outcome(data: bytes, pixels: NDArray[np.uint8]) -> str:
     file_bytes = encode_picture(pixels, 60, weights)
     assert file_bytes == encode_picture(pixels, 60, defined), "the executors write other bytes"
     container = read_container(file_bytes, pixels.size)
-    shown = decode_picture(container, weights)
+    shown = decode_pixels(container, weights)
     assert shown.shape == pixels.shape
-    assert (shown == decode_picture(container, defined)).all(), "the executors show other pixels"
+    assert (shown == decode_pixels(container, defined)).all(), "the executors show other pixels"
     return "coded"
 
 
