@@ -124,8 +124,9 @@ def test_a_layer_on_another_networks_picture_is_a_named_error(
 
 
 def test_a_tile_without_any_stream_is_a_named_error(weights: Weights, budgie: Pixels) -> None:
-    data = codec.encode(budgie[:64, :64], 50, weights)
-    body = data[: data.rindex(b"S", 0, 40)] + b"S\x00"
+    container = read(codec.encode(budgie[:64, :64], 50, weights))
+    reference = container.weights.to_bytes()
+    body = container.header.to_bytes() + b"W" + bytes([len(reference)]) + reference + b"S\x00"
     with pytest.raises(CorruptFileError, match="no stream"):
         codec.decode(body + zlib.crc32(body).to_bytes(4, "little"), weights)
 
