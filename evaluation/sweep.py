@@ -242,9 +242,11 @@ def _mean_columns(codec: Codec, rows: Sequence[Row]) -> dict[str, list[float]]:
     ]
     for key in _MEANS:
         columns[key] = [statistics.fmean(getattr(r, key) for r in g) for g in groups]
-    decibels = {"psnr": lambda row: row.psnr, "ms_ssim_db": lambda row: decibel(row.ms_ssim)}
-    for key, of in decibels.items():
-        columns[key] = [statistics.fmean(min(of(r), _LOSSLESS_DB) for r in g) for g in groups]
+    for group in groups:
+        decibels = [(row.psnr, decibel(row.ms_ssim)) for row in group]
+        for key, values in zip(("psnr", "ms_ssim_db"), zip(*decibels, strict=True), strict=True):
+            mean = statistics.fmean(min(value, _LOSSLESS_DB) for value in values)
+            columns.setdefault(key, []).append(mean)
     for key in ("encode_mb", "decode_mb"):
         columns[key] = [max(getattr(r, key) for r in g) for g in groups]
     return columns

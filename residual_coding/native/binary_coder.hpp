@@ -36,8 +36,8 @@ struct Tables {
                 static_cast<int>(std::floor(65536 / (1 + std::exp(-x / 256.0)) + 0.5)), 32, 65504));
         for (int i = 0; i < 4096; ++i)
             stretch[i] = static_cast<int16_t>(std::clamp(
-                static_cast<int>(
-                    std::floor(256 * std::log((i + 0.5) / (4095.5 - i)) + 0.5)), -2047, 2047));
+                static_cast<int>(std::floor(256 * std::log((i + 0.5) / (4095.5 - i)) + 0.5)), -2047,
+                2047));
         for (uint32_t n = 0; n < 256; ++n) rate[n] = 131072 / (2 * n + 3);
         for (int i = 0; i < 4096; ++i)
             cost[i] = static_cast<uint32_t>(-65536 * std::log2((i + 0.5) / 4096));
@@ -60,7 +60,9 @@ struct Weights {
     Weights() { weight.fill(static_cast<int32_t>(65536 * 2 / (N + 1))); }
 };
 
-inline uint32_t clamped(uint32_t one) { return std::clamp<uint32_t>(one, 32, 65504); }
+inline uint32_t clamped(uint32_t one) {
+    return std::clamp<uint32_t>(one, 32, 65504);
+}
 
 // The probability of a 1 in 1/65536, mixed from N contexts', and their logits in 1/256.
 template <std::size_t N>
@@ -71,7 +73,8 @@ int mix(const std::array<Probability*, N>& contexts, const Weights<N>& weights,
         logits[i] = kTables.stretch[contexts[i]->one >> 4];
         sum += static_cast<int64_t>(logits[i]) * weights.weight[i];
     }
-    return kTables.squash[static_cast<std::size_t>(std::clamp<int64_t>(sum >> 16, -2047, 2047) + 2047)];
+    return kTables
+        .squash[static_cast<std::size_t>(std::clamp<int64_t>(sum >> 16, -2047, 2047) + 2047)];
 }
 
 // The methods that an encoder and a decoder share; Derived::code(one, bit) codes a bit of
@@ -251,8 +254,8 @@ uint32_t code_number(C& coder, NumberModel& model, uint32_t number, int limit = 
         const int digit = static_cast<int>(value >> i & 1);
         if (i >= bits - 2) {
             const int place = i == bits - 1 ? 0 : 2 + static_cast<int>(out & 1);
-            out = out << 1 | static_cast<uint32_t>(
-                                 coder.bit(model.digits[bits][place], digit, limit));
+            out = out << 1 |
+                  static_cast<uint32_t>(coder.bit(model.digits[bits][place], digit, limit));
         } else {
             out = out << 1 | coder.raw(static_cast<uint32_t>(digit), 1);
         }

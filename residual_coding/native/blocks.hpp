@@ -18,7 +18,16 @@
 namespace lic::residual {
 
 inline constexpr int kUnit = 16;
-enum Prediction : int { kBase, kMean, kPlane, kVertical, kHorizontal, kGradient, kSmooth, kDiagonal };
+enum Prediction : int {
+    kBase,
+    kMean,
+    kPlane,
+    kVertical,
+    kHorizontal,
+    kGradient,
+    kSmooth,
+    kDiagonal
+};
 inline constexpr int kPredictions = 8;
 
 using Channels = std::array<Block, 3>;
@@ -72,23 +81,35 @@ class Predictor {
                 switch (kind) {
                     case kBase:
                         value = channel(*base_.at(std::min(x0_ + x, base_.width - 1),
-                                                  std::min(y0_ + y, base_.height - 1)), c);
+                                                  std::min(y0_ + y, base_.height - 1)),
+                                        c);
                         break;
-                    case kMean: value = mean; break;
+                    case kMean:
+                        value = mean;
+                        break;
                     case kPlane:
                         value = (16 * (top[s - 1] + left[s - 1]) + slope_x * (x - s / 2 + 1) +
-                                 slope_y * (y - s / 2 + 1) + 16) >> 5;
+                                 slope_y * (y - s / 2 + 1) + 16) >>
+                                5;
                         break;
-                    case kVertical: value = top[x]; break;
-                    case kHorizontal: value = left[y]; break;
-                    case kGradient: value = top[x] + left[y] - corner; break;
+                    case kVertical:
+                        value = top[x];
+                        break;
+                    case kHorizontal:
+                        value = left[y];
+                        break;
+                    case kGradient:
+                        value = top[x] + left[y] - corner;
+                        break;
                     case kSmooth:
-                        value = ((s - 1 - x) * left[y] + (x + 1) * top[s - 1] + (s - 1 - y) * top[x] +
-                                 (y + 1) * left[s - 1] + s) / (2 * s);
+                        value = ((s - 1 - x) * left[y] + (x + 1) * top[s - 1] +
+                                 (s - 1 - y) * top[x] + (y + 1) * left[s - 1] + s) /
+                                (2 * s);
                         break;
                     default:
                         value = (top[x + y] + 2 * top[std::min(x + y + 1, 2 * s - 1)] +
-                                 top[std::min(x + y + 2, 2 * s - 1)] + 2) >> 2;
+                                 top[std::min(x + y + 2, 2 * s - 1)] + 2) >>
+                                2;
                 }
                 out[y * s + x] = std::clamp(value, 0, 255);
             }
@@ -124,7 +145,8 @@ inline const Scan& scan(int side) {
 inline std::array<int, 3> channel_steps(int step, bool independent) {
     if (independent) return {step, step, step};
     // The three channels' errors weigh 3, 2 and 3 in those of red, green and blue.
-    return {std::max(step * 148 >> 8, 1), std::max(step * 181 >> 8, 1), std::max(step * 148 >> 8, 1)};
+    return {std::max(step * 148 >> 8, 1), std::max(step * 181 >> 8, 1),
+            std::max(step * 148 >> 8, 1)};
 }
 
 // Probabilities of the levels of blocks of one side.
@@ -169,9 +191,9 @@ bool code_levels(C& coder, LevelModel::Channel& model, Block& levels, int side, 
         levels.fill(0);
         return false;
     }
-    last = static_cast<int>(std::min<uint32_t>(
-        code_number(coder, model.last, static_cast<uint32_t>(std::max(last, 0))),
-        static_cast<uint32_t>(side * side - 1)));
+    last = static_cast<int>(
+        std::min<uint32_t>(code_number(coder, model.last, static_cast<uint32_t>(std::max(last, 0))),
+                           static_cast<uint32_t>(side * side - 1)));
     // Two more on each side, for the neighbours of higher frequencies.
     std::array<int32_t, (kLargest + 2) * (kLargest + 2)> sizes{};
     const int stride = side + 2;

@@ -9,7 +9,9 @@ namespace lic::residual {
 
 using Colour = uint32_t;  // R | G << 8 | B << 16
 
-inline int channel(Colour colour, int c) { return static_cast<int>(colour >> (8 * c) & 255); }
+inline int channel(Colour colour, int c) {
+    return static_cast<int>(colour >> (8 * c) & 255);
+}
 
 inline Colour colour_of(int r, int g, int b) {
     return static_cast<Colour>(r) | static_cast<Colour>(g) << 8 | static_cast<Colour>(b) << 16;
@@ -24,7 +26,8 @@ class Image {
         : height(height), width(width), stride(width + 2 * kBorder),
           pixels_(static_cast<std::size_t>(stride) * (height + kBorder)) {
         for (int y = 0; y < height; ++y)
-            for (int x = 0; x < width; ++x, rgb += 3) at(x, y)[0] = colour_of(rgb[0], rgb[1], rgb[2]);
+            for (int x = 0; x < width; ++x, rgb += 3)
+                at(x, y)[0] = colour_of(rgb[0], rgb[1], rgb[2]);
     }
 
     Colour* at(int x, int y) {

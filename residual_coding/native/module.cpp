@@ -35,12 +35,13 @@ nb::tuple encode(const Pixels& source, const std::optional<Pixels>& base, const 
     Coded coded;
     {
         nb::gil_scoped_release release;
-        coded = encode_tile({source.data(), static_cast<int>(source.shape(0)),
-                             static_cast<int>(source.shape(1))},
-                            under, {step, bound, lambda, max_error}, decoded.data());
+        coded = encode_tile(
+            {source.data(), static_cast<int>(source.shape(0)), static_cast<int>(source.shape(1))},
+            under, {step, bound, lambda, max_error}, decoded.data());
     }
-    return nb::make_tuple(nb::bytes(reinterpret_cast<const char*>(coded.bytes.data()), coded.bytes.size()),
-                          coded.squared_error);
+    return nb::make_tuple(
+        nb::bytes(reinterpret_cast<const char*>(coded.bytes.data()), coded.bytes.size()),
+        coded.squared_error);
 }
 
 void decode(const nb::bytes& data, const std::optional<Pixels>& base, const Output& decoded) {
@@ -48,7 +49,8 @@ void decode(const nb::bytes& data, const std::optional<Pixels>& base, const Outp
     const uint8_t* under = base_of(base, decoded);
     nb::gil_scoped_release release;
     decode_tile(reinterpret_cast<const uint8_t*>(data.c_str()), data.size(), under,
-                static_cast<int>(decoded.shape(0)), static_cast<int>(decoded.shape(1)), decoded.data());
+                static_cast<int>(decoded.shape(0)), static_cast<int>(decoded.shape(1)),
+                decoded.data());
 }
 
 }  // namespace
@@ -56,7 +58,7 @@ void decode(const nb::bytes& data, const std::optional<Pixels>& base, const Outp
 
 NB_MODULE(_native, module) {
     using namespace lic::residual;
-    module.def("encode", &encode, "source"_a, "base"_a.none(), "decoded"_a, "step"_a, "bound"_a, "lambda_"_a,
-               "max_error"_a);
+    module.def("encode", &encode, "source"_a, "base"_a.none(), "decoded"_a, "step"_a, "bound"_a,
+               "lambda_"_a, "max_error"_a);
     module.def("decode", &decode, "data"_a, "base"_a.none(), "decoded"_a);
 }

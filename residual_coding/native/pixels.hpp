@@ -13,6 +13,7 @@
 
 #include "binary_coder.hpp"
 #include "image.hpp"
+#include "samples.hpp"
 
 namespace lic::residual {
 
@@ -51,29 +52,21 @@ class PixelModel {
     // Pixels go to `image`; `base`, of the same size, helps to predict them. `bound` is how far a
     // coded sample may be off: differences are quantized in steps of 2 bound + 1.
     PixelModel(C& coder, Image& image, const Image& base, int bound, std::vector<Colour> palette)
-        : coder_(coder), image_(image), base_(base), bound_(bound), palette_(std::move(palette)),
-          far_(1 << kFarBits), near_(1 << kNearBits), pair_(1 << kPairBits),
-          last_(1 << kFarBits), offsets_(2 * row_size()), hits_(2 * row_size()) {
-        for (auto& row : errors_) row.assign(2 * row_size() * kPredictors, kUnknownError);
-        for (auto& row : sizes_) row.assign(2 * row_size(), 0);
-        for (auto& row : surprises_) row.assign(2 * row_size(), 0);
+        : coder_(coder), image_(image), bound_(bound), palette_(std::move(palette)),
+          far_(1 << kFarBits), near_(1 << kNearBits), pair_(1 << kPairBits), last_(1 << kFarBits),
+          offsets_(2 * row_size()), hits_(2 * row_size()), samples_(coder, image, base, bound) {
         if (!palette_.empty()) trees_.resize(kTrees << kTreeBits);
     }
 
     // Must be called before the pixels of each row.
     void begin_row(int y) {
         row_ = y;
+        samples_.begin_row(y);
         for (int i = 1; i <= Image::kBorder; ++i) {
             image_.at(-i, y)[0] = y ? image_.at(0, y - 1)[0] : 0;
             image_.at(image_.width - 1 + i, y)[0] = y ? image_.at(image_.width - 1, y - 1)[0] : 0;
         }
         std::fill_n(hits_.begin() + place(0, 0) - Image::kBorder, row_size(), 0);
-        for (auto& row : errors_)
-            std::fill_n(row.begin() + (place(0, 0) - Image::kBorder) * kPredictors,
-                        row_size() * kPredictors, kUnknownError);
-        for (auto* rows : {&sizes_, &surprises_})
-            for (auto& row : *rows)
-                std::fill_n(row.begin() + place(0, 0) - Image::kBorder, row_size(), 0);
         std::fill_n(offsets_.begin() + place(0, 0) - Image::kBorder, row_size(), 0);
     }
 
@@ -127,7 +120,7 @@ class PixelModel {
             double before = 0;
             if constexpr (C::kEncodes) before = coder_.cost();
             if (palette_.empty()) {
-                samples(here, x, wish);
+                here[0] = samples_.code(x, C::kEncodes ? wish->source : 0);
             } else {
                 here[0] = from_palette(w, n, nw, ne, wish);
             }
@@ -140,8 +133,10 @@ class PixelModel {
         far.learn(colour);
         near.learn(colour);
         if (pair[0].trust > 0 && pair[0].colour != colour) {
-            if (pair[1].colour == colour) std::swap(pair[0], pair[1]);
-            else pair[1] = std::exchange(pair[0], Memory{});
+            if (pair[1].colour == colour)
+                std::swap(pair[0], pair[1]);
+            else
+                pair[1] = std::exchange(pair[0], Memory{});
         }
         pair[0].learn(colour);
     }
@@ -149,8 +144,6 @@ class PixelModel {
    private:
     static constexpr int kFarBits = 17, kNearBits = 16, kPairBits = 15;
     static constexpr int kGuesses = 9, kRanks = 6;
-    static constexpr int kPredictors = 6;
-    static constexpr int kUnknownError = 4;
     static constexpr std::size_t kTrees = 5;
     static constexpr int kTreeBits = 17;
 
@@ -164,7 +157,8 @@ class PixelModel {
     void find_match(const Colour* here, int32_t position, int32_t last, int x) {
         if (match_ >= 0) return;
         match_length_ = 0;
-        for (const int32_t offset : {offsets_[place(x, 1)], offsets_[place(x, 1) + 1], position - last}) {
+        for (const int32_t offset :
+             {offsets_[place(x, 1)], offsets_[place(x, 1) + 1], position - last}) {
             if (offset <= 0 || offset > position) continue;
             const Colour* there = here - offset;
             int same = 0;
@@ -249,8 +243,7 @@ class PixelModel {
             if (i == 0 || i + 1 < count) ask(end, i, history, true);
             const double cost =
                 squared_difference(candidates_[i], wish.source) + wish.lambda * end.cost();
-            if (cost < least &&
-                largest_difference(candidates_[i], wish.source) <= wish.max_error) {
+            if (cost < least && largest_difference(candidates_[i], wish.source) <= wish.max_error) {
                 least = cost;
                 best = i;
             }
@@ -284,7 +277,8 @@ class PixelModel {
         for (int i = bits - 1; i >= 0; --i) {
             std::array<Probability*, kTrees> contexts;
             for (std::size_t t = 0; t < kTrees; ++t) {
-                const uint32_t slot = mixed(mixed(static_cast<uint32_t>(t), keys[t]), node) >> (32 - kTreeBits);
+                const uint32_t slot =
+                    mixed(mixed(static_cast<uint32_t>(t), keys[t]), node) >> (32 - kTreeBits);
                 contexts[t] = &trees_[(t << kTreeBits) + slot];
             }
             node = node << 1 | static_cast<uint32_t>(coder_.template bit<kTrees>(
@@ -294,154 +288,8 @@ class PixelModel {
         return palette_[std::min(index, palette_.size() - 1)];
     }
 
-    static int size_class(int value) {
-        static constexpr std::array<uint8_t, 16> few = {0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7};
-        if (value < 16) return few[value];
-        return value < 24 ? 8 : value < 32 ? 9 : value < 48 ? 10 : value < 96 ? 11 : 12;
-    }
-
-    void samples(Colour* here, int x, const Wish* wish) {
-        const Colour* base = base_.at(x, row_);
-        std::array<int, 3> out{};
-        int before = 0, signs = 0;
-        for (const int c : {1, 0, 2}) {
-            const auto value = [c](const Colour* p) { return channel(*p, c); };
-            const Colour* up = here - image_.stride;
-            const Colour* base_up = base - base_.stride;
-            const int w = value(here - 1), n = value(up), nw = value(up - 1), ne = value(up + 1),
-                      nn = value(up - image_.stride), ww = value(here - 2);
-            const std::array<int, kPredictors> predictions = {
-                8 * (w + n - nw),
-                8 * n + 3 * (ne - nw) + (w - nw),
-                6 * w + 4 * ne - n - nn + (ww - w),
-                8 * (w + ne - n),
-                8 * value(base) + 4 * (w - value(base - 1)) + 4 * (n - value(base_up)),
-                2 * (w + n) + nw + ne + ww + nn,
-            };
-            auto& errors = errors_[c];
-            const std::size_t now = place(x, 0), above = place(x, 1);
-            int64_t weighted = 0, total = 0;
-            for (int k = 0; k < kPredictors; ++k) {
-                const auto error = [&](std::size_t at) {
-                    return static_cast<int>(errors[at * kPredictors + k]);
-                };
-                const int sum = 2 * error(now - 1) + 2 * error(above) + error(above - 1) +
-                                error(above + 1) + error(now - 2) + 1;
-                const int64_t weight = (int64_t{1} << 24) / (static_cast<int64_t>(sum) * sum) + 1;
-                weighted += weight * predictions[k];
-                total += weight;
-            }
-            // Predictions may be negative: this rounds down.
-            const int alone = static_cast<int>((weighted + 4096 * total) / total) - 4096;
-            // What green missed by, the others do, as far as they did so before.
-            const int more = c == 1 ? 0 : (likeness(now, above, c) * surprises_[1][now]) >> 8;
-            const int predicted = std::clamp((alone + more + 4) >> 3, 0, 255);
-
-            auto& sizes = sizes_[c];
-            const int sw = sizes[now - 1], sn = sizes[above], snw = sizes[above - 1],
-                      sne = sizes[above + 1], sww = sizes[now - 2];
-            const int energy = size_class((2 * sw + 2 * sn + snw + sne + sww + 2 * before) / 2);
-            const int gradient =
-                size_class((std::abs(w - nw) + std::abs(n - nw) + std::abs(n - ne)) / (2 * bound_ + 1));
-            Residual& model = residuals_[c];
-            const int pattern = std::min(before, 3) * 16 + std::min(sw, 3) * 4 + std::min(sn, 3);
-            const int step = 2 * bound_ + 1;
-            int difference = 0;
-            bool clipped = false;
-            if constexpr (C::kEncodes) {
-                const int exact = channel(wish->source, c) - predicted;
-                difference = exact >= 0 ? (exact + bound_) / step : -((-exact + bound_) / step);
-            }
-            // Clipped samples come in crowds.
-            int end = -1, ends = 0;
-            for (const int near : {w, n, nw, ne}) {
-                if (near != 0 && near != 255) continue;
-                if (end < 0) end = near;
-                ends += near == end;
-            }
-            if (end >= 0) {
-                if constexpr (C::kEncodes) clipped = std::abs(channel(wish->source, c) - end) <= bound_;
-                clipped = coder_.bit(model.clipped[ends - 1][std::min(before, 2)], clipped);
-            }
-            int sample = end;
-            if (clipped) {
-                difference = (end - predicted) / step;
-            } else {
-                difference = residual(model, energy, gradient, pattern, signs, difference);
-                sample = std::clamp(predicted + difference * step, 0, 255);
-            }
-            out[c] = sample;
-            before = std::abs(difference);
-            signs = difference > 0 ? 1 : difference < 0 ? 2 : 0;
-            sizes[now] = static_cast<int16_t>(std::min(before, 255));
-            for (int k = 0; k < kPredictors; ++k)
-                errors[now * kPredictors + k] = static_cast<int16_t>(
-                    std::min(std::abs(predictions[k] - 8 * sample) >> 1, 4000));
-            const int surprise = std::clamp(8 * sample - alone, -2040, 2040);
-            surprises_[c][now] = static_cast<int16_t>(surprise);
-            if (c != 1) {
-                auto& [product, square] = products_[c / 2];
-                product += surprise * surprises_[1][now] - product / 64;
-                square += surprises_[1][now] * surprises_[1][now] - square / 64;
-            }
-        }
-        here[0] = colour_of(out[0], out[1], out[2]);
-    }
-
-    // How much of green's surprise a channel shared, in 1/256.
-    int likeness(std::size_t now, std::size_t above, int c) const {
-        const auto& [product, square] = products_[c / 2];
-        int64_t both = product / 16, green = square / 16 + 64;
-        for (const std::size_t at : {now - 1, above, above - 1, above + 1, now - 2}) {
-            const int64_t g = surprises_[1][at];
-            both += g * surprises_[c][at];
-            green += g * g;
-        }
-        return static_cast<int>(std::clamp<int64_t>(256 * both / green, 0, 320));
-    }
-
-    static constexpr int kClasses = 13, kLengths = 9;
-
-    struct Residual {
-        // By magnitude's binary digits: for each, whether there are more.
-        std::array<std::array<Probability, kLengths>, kClasses> by_energy;
-        std::array<std::array<Probability, kLengths>, kClasses * 4> by_gradient;
-        std::array<std::array<Probability, kLengths>, 64> by_pattern;
-        std::array<Weights<3>, kLengths> weights;
-        std::array<Probability, 3> sign;
-        std::array<std::array<Probability, 3>, 4> clipped;
-        std::array<std::array<std::array<Probability, 4>, kLengths>, kClasses> digits;
-    };
-
-    int residual(Residual& model, int energy, int gradient, int pattern, int signs, int wanted) {
-        const int wanted_size = std::abs(wanted);
-        int length = 0;  // of the magnitude in binary
-        while (length < kLengths - 1) {
-            const std::array<Probability*, 3> contexts = {
-                &model.by_energy[energy][length],
-                &model.by_gradient[gradient * 4 + std::min(energy / 3, 3)][length],
-                &model.by_pattern[pattern][length]};
-            if (!coder_.template bit<3>(contexts, model.weights[length], wanted_size >> length != 0))
-                break;
-            ++length;
-        }
-        if (length == 0) return 0;
-        int size = 1;
-        for (int i = length - 2; i >= 0; --i) {
-            const int digit = wanted_size >> i & 1;
-            if (i >= length - 3) {
-                const int place = i == length - 2 ? 0 : 2 + (size & 1);
-                size = size << 1 | coder_.bit(model.digits[energy][length][place], digit);
-            } else {
-                size = size << 1 | static_cast<int>(coder_.raw(static_cast<uint32_t>(digit), 1));
-            }
-        }
-        return coder_.bit(model.sign[signs], wanted < 0) ? -size : size;
-    }
-
     C& coder_;
     Image& image_;
-    const Image& base_;
     const int bound_;
     const std::vector<Colour> palette_;
     int row_ = 0;
@@ -466,10 +314,7 @@ class PixelModel {
 
     std::vector<Probability> trees_;
     std::array<Weights<kTrees>, 11> tree_weights_;
-
-    std::array<std::vector<int16_t>, 3> errors_, sizes_, surprises_;
-    std::array<std::pair<int64_t, int64_t>, 2> products_{};
-    std::array<Residual, 3> residuals_;
+    SampleModel<C> samples_;
 };
 
 }  // namespace lic::residual

@@ -25,7 +25,8 @@ struct Header {
 template <class C>
 void code_palette(C& coder, std::vector<Colour>& palette) {
     NumberModel blue, green, red;
-    const uint32_t size = coder.raw(static_cast<uint32_t>(palette.empty() ? 0 : palette.size() - 1), 11);
+    const uint32_t size =
+        coder.raw(static_cast<uint32_t>(palette.empty() ? 0 : palette.size() - 1), 11);
     palette.resize(size + 1);
     Colour before = 0;
     // They are sorted: what a colour shares with the one before it costs little.
@@ -64,16 +65,19 @@ class Map {
         : columns((width + kUnit - 1) / kUnit), rows((height + kUnit - 1) / kUnit),
           by_pixel_(static_cast<std::size_t>(columns) * rows) {}
 
-    uint8_t& at(int column, int row) { return by_pixel_[static_cast<std::size_t>(row) * columns + column]; }
+    uint8_t& at(int column, int row) {
+        return by_pixel_[static_cast<std::size_t>(row) * columns + column];
+    }
 
     template <class C>
     void code(C& coder) {
         std::array<Probability, 4> models;
         for (int row = 0; row < rows; ++row)
             for (int column = 0; column < columns; ++column) {
-                const int around = (column ? at(column - 1, row) : 0) + 2 * (row ? at(column, row - 1) : 0);
-                at(column, row) = static_cast<uint8_t>(
-                    coder.bit(models[around], at(column, row), 60));
+                const int around =
+                    (column ? at(column - 1, row) : 0) + 2 * (row ? at(column, row - 1) : 0);
+                at(column, row) =
+                    static_cast<uint8_t>(coder.bit(models[around], at(column, row), 60));
             }
     }
 
@@ -110,18 +114,21 @@ Image base_image(const uint8_t* base, int height, int width) {
 std::vector<Colour> find_palette(const Image& source, Map& map) {
     std::vector<Colour> found;
     bool many = false;
-    each_pixel(map, source.height, source.width, [](int) {}, [&](int x, int y) {
-        if (many) return;
-        const Colour colour = *source.at(x, y);
-        const auto at = std::lower_bound(found.begin(), found.end(), colour);
-        if (at != found.end() && *at == colour) return;
-        if (found.size() == kMaximumPalette) many = true;
-        else found.insert(at, colour);
-    });
+    each_pixel(
+        map, source.height, source.width, [](int) {},
+        [&](int x, int y) {
+            if (many) return;
+            const Colour colour = *source.at(x, y);
+            const auto at = std::lower_bound(found.begin(), found.end(), colour);
+            if (at != found.end() && *at == colour) return;
+            if (found.size() == kMaximumPalette)
+                many = true;
+            else
+                found.insert(at, colour);
+        });
     if (many) found.clear();
     return found;
 }
-
 
 struct Attempt {
     Encoder coder;
@@ -133,9 +140,9 @@ class TileEncoder {
    public:
     TileEncoder(const Picture& picture, const uint8_t* base, const Request& request)
         : request_(request), source_(picture.rgb, picture.height, picture.width),
-          base_(base_image(base, picture.height, picture.width)),
-          alone_(!base), independent_(are_independent(source_, request.step)),
-          map_(picture.height, picture.width), costs_(map_.size()) {}
+          base_(base_image(base, picture.height, picture.width)), alone_(!base),
+          independent_(are_independent(source_, request.step)), map_(picture.height, picture.width),
+          costs_(map_.size()) {}
 
     Coded encode(uint8_t* decoded) {
         std::unique_ptr<Attempt> best;
@@ -218,7 +225,7 @@ class TileEncoder {
             for (int column = 0; column < map_.columns; ++column)
                 map_.at(column, row) =
                     any || repeated[static_cast<std::size_t>(row) * map_.columns + column] >
-                                  kUnit * kUnit / 3;
+                               kUnit * kUnit / 3;
     }
 
     // Whether red, green and blue have less in common than their sum and differences would cost.
@@ -257,20 +264,22 @@ class TileEncoder {
             code_header(attempt->coder, header);
             if (beside_blocks) map_.code(attempt->coder);
             std::vector<UnitCost> costs(map_.size());
-            PixelModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.bound, colours);
+            PixelModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.bound,
+                                      colours);
             Wish wish{0, request_.lambda, request_.max_error};
             double error = 0;
-            each_pixel(map_, source_.height, source_.width, [&](int y) { model.begin_row(y); },
-                       [&](int x, int y) {
-                           wish.source = *source_.at(x, y);
-                           const double before = attempt->coder.cost();
-                           model.code(x, &wish);
-                           const double e = squared_difference(*attempt->image->at(x, y), wish.source);
-                           UnitCost& cost = costs[unit_index(x, y)];
-                           cost.bits += attempt->coder.cost() - before;
-                           cost.squared_error += e;
-                           error += e;
-                       });
+            each_pixel(
+                map_, source_.height, source_.width, [&](int y) { model.begin_row(y); },
+                [&](int x, int y) {
+                    wish.source = *source_.at(x, y);
+                    const double before = attempt->coder.cost();
+                    model.code(x, &wish);
+                    const double e = squared_difference(*attempt->image->at(x, y), wish.source);
+                    UnitCost& cost = costs[unit_index(x, y)];
+                    cost.bits += attempt->coder.cost() - before;
+                    cost.squared_error += e;
+                    error += e;
+                });
             const double total = error + std::max(request_.lambda, 1e-3) * attempt->coder.cost();
             if (best && total >= least) continue;
             least = total;
@@ -286,14 +295,15 @@ class TileEncoder {
         attempt->image = std::make_unique<Image>(base_);
         attempt->header = {false, true, independent_, request_.step, request_.bound, {}};
         code_header(attempt->coder, attempt->header);
-        UnitModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.step, independent_);
+        UnitModel<Encoder> model(attempt->coder, *attempt->image, base_, request_.step,
+                                 independent_);
         each_unit([&](int column, int row) {
             const int x0 = column * kUnit, y0 = row * kUnit;
             Unit unit = model.choose(x0, y0, source_, request_);
             const UnitCost& cost = costs_[static_cast<std::size_t>(row) * map_.columns + column];
-            const bool by_pixel = map_.at(column, row) &&
-                                  cost.squared_error + request_.lambda * cost.bits <
-                                  unit.squared_error + request_.lambda * unit.bits;
+            const bool by_pixel =
+                map_.at(column, row) && cost.squared_error + request_.lambda * cost.bits <
+                                            unit.squared_error + request_.lambda * unit.bits;
             map_.at(column, row) = by_pixel;
             if (!by_pixel) {
                 model.code(x0, y0, unit);
@@ -362,16 +372,19 @@ void decode_tile(const uint8_t* data, std::size_t size, const uint8_t* base_pixe
     if (header.pixels && header.blocks) map.code(coder);
     if (header.pixels) {
         PixelModel<Decoder> model(coder, image, base, header.bound, header.palette);
-        each_pixel(map, height, width, [&](int y) { model.begin_row(y); },
-                   [&](int x, int) { model.code(x, nullptr); });
+        each_pixel(
+            map, height, width, [&](int y) { model.begin_row(y); },
+            [&](int x, int) { model.code(x, nullptr); });
     }
     if (header.blocks) {
         UnitModel<Decoder> model(coder, image, base, header.step, header.independent);
         Unit unit;
         for (int row = 0; row < map.rows; ++row)
             for (int column = 0; column < map.columns; ++column) {
-                if (map.at(column, row)) model.skip(column * kUnit, row * kUnit);
-                else model.code(column * kUnit, row * kUnit, unit);
+                if (map.at(column, row))
+                    model.skip(column * kUnit, row * kUnit);
+                else
+                    model.code(column * kUnit, row * kUnit, unit);
             }
     }
     if (!coder.at_end()) throw std::invalid_argument("bytes follow the end of the tile");

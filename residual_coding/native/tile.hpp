@@ -17,10 +17,10 @@ struct Picture {
 
 // What an encoder is asked for.
 struct Request {
-    int step;          // of the transform's levels, in 1/16 of a sample's unit, 1 to 65535
-    int bound;         // of differences of pixels coded one by one, 0 to 127
-    double lambda;     // squared error that a bit is worth; 0 for no loss beyond the bound
-    int max_error;     // of any sample, 0 to 255; below 255 no transform is used
+    int step;       // of the transform's levels, in 1/16 of a sample's unit, 1 to 65535
+    int bound;      // of differences of pixels coded one by one, 0 to 127
+    double lambda;  // squared error that a bit is worth; 0 for no loss beyond the bound
+    int max_error;  // of any sample, 0 to 255; below 255 no transform is used
 };
 
 struct Coded {

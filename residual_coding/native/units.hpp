@@ -50,7 +50,8 @@ class UnitModel {
         std::array<Colour, kUnit * kUnit> before;
         take(x0, y0, before);
         std::array<std::pair<int, int>, kPredictions> order;
-        for (int kind = 0; kind < kPredictions; ++kind) order[kind] = {distance(x0, y0, kind, source), kind};
+        for (int kind = 0; kind < kPredictions; ++kind)
+            order[kind] = {distance(x0, y0, kind, source), kind};
         std::sort(order.begin() + 1, order.end());
         Unit best;
         double least = std::numeric_limits<double>::infinity();
@@ -103,7 +104,8 @@ class UnitModel {
             y0 ? neighbours_[static_cast<std::size_t>(x0 / kUnit) + 1] : Neighbour{};
         int node = 1;
         auto& tree = kinds_[left.kind];
-        for (int i = 2; i >= 0; --i) node = node << 1 | coder.bit(tree[node], unit.kind >> i & 1, 100);
+        for (int i = 2; i >= 0; --i)
+            node = node << 1 | coder.bit(tree[node], unit.kind >> i & 1, 100);
         unit.kind = node & 7;
         unit.coded = coder.bit(coded_[left.coded + 2 * above.coded], unit.coded, 100);
         if (!unit.coded) {
@@ -117,7 +119,8 @@ class UnitModel {
         for (int i = 0; i < blocks(unit); ++i) {
             int around = 0;
             for (int c = 0; c < 3; ++c)
-                around += code_levels(coder, model.channels[c], unit.levels[i][c], unit.side, around);
+                around +=
+                    code_levels(coder, model.channels[c], unit.levels[i][c], unit.side, around);
         }
     }
 
@@ -129,16 +132,19 @@ class UnitModel {
                 bool any = false;
                 for (int i = 0; i < side * side; ++i) {
                     const int64_t value = static_cast<int64_t>(levels[c][i]) * steps_[c];
-                    error[c][i] = static_cast<int32_t>(std::clamp<int64_t>(
-                        value, -kCoefficientLimit, kCoefficientLimit));
+                    error[c][i] = static_cast<int32_t>(
+                        std::clamp<int64_t>(value, -kCoefficientLimit, kCoefficientLimit));
                     any |= value != 0;
                 }
                 if (!any) continue;
-                if (side == 8) inverse_transform<8>(error[c]);
-                else inverse_transform<16>(error[c]);
+                if (side == 8)
+                    inverse_transform<8>(error[c]);
+                else
+                    inverse_transform<16>(error[c]);
             }
         }
-        const int height = std::min(side, image_.height - y0), width = std::min(side, image_.width - x0);
+        const int height = std::min(side, image_.height - y0),
+                  width = std::min(side, image_.width - x0);
         for (int y = 0; y < height; ++y) {
             for (int x = 0; x < width; ++x) {
                 const int i = y * side + x;
@@ -161,7 +167,8 @@ class UnitModel {
 
     template <class Function>
     void each(int x0, int y0, Function function) {
-        const int height = std::min(kUnit, image_.height - y0), width = std::min(kUnit, image_.width - x0);
+        const int height = std::min(kUnit, image_.height - y0),
+                  width = std::min(kUnit, image_.width - x0);
         for (int y = 0; y < height; ++y)
             for (int x = 0; x < width; ++x) function(x, y, *image_.at(x0 + x, y0 + y));
     }
@@ -230,8 +237,10 @@ class UnitModel {
         }
         int around = 0;
         for (int c = 0; c < 3; ++c) {
-            if (side == 8) forward_transform<8>(samples[c], frequencies[c]);
-            else forward_transform<16>(samples[c], frequencies[c]);
+            if (side == 8)
+                forward_transform<8>(samples[c], frequencies[c]);
+            else
+                forward_transform<16>(samples[c], frequencies[c]);
             // The error of a whole level, in the pixels' squared error.
             const double step = steps_[c];
             const double unit = (independent_ ? 1 : c == 1 ? 2 : 3) * step * step / 256;
@@ -254,9 +263,9 @@ class UnitModel {
         }
     }
 
-    // Levels for values in units of the step, from the highest frequency down as they are coded, each
-    // the best of the nearest and the next one to zero: `worth` is what a bit is worth in squared
-    // steps. Returns the squared error.
+    // Levels for values in units of the step, from the highest frequency down as they are coded,
+    // each the best of the nearest and the next one to zero: `worth` is what a bit is worth in
+    // squared steps. Returns the squared error.
     static double choose_levels(LevelModel::Channel& model,
                                 const std::array<float, kLargest * kLargest>& values, int side,
                                 double worth, Block& levels) {
