@@ -234,8 +234,13 @@ def decode_picture(
     alpha = None
     if container.alpha is not None:
         alpha = unpack_alpha(container.alpha, header.height, header.width)[part.slices]
-    loaded = resolve(weights or container.weights.id, device)
-    pixels = decode_pixels(container, loaded, part, report, skip_damaged=whole is not data)
+    pixels = decode_pixels(
+        container,
+        lambda: resolve(weights or container.weights.id, device),
+        part,
+        report,
+        skip_damaged=whole is not data,
+    )
     picture = Picture(pixels, alpha, metadata, original)
     if picture.gray:
         picture = replace(picture, pixels=mean_gray(pixels))

@@ -163,7 +163,7 @@ def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weight
 
 def decode_pixels(
     container: Container,
-    weights: Weights,
+    weights: Callable[[], Weights],
     region: Region | None = None,
     report: Report = ignore,
     skip_damaged: bool = False,
@@ -171,25 +171,24 @@ def decode_pixels(
     """The pixels of a container, or of a region of its picture; see `lic.codec.decode`.
 
     ``region`` is in pixels, within the picture. Only the tiles are decoded that influence it. Tiles
-    that do not decode are an error, or gray if ``skip_damaged``.
+    that do not decode are an error, or gray if ``skip_damaged``. ``weights`` gives the network; a
+    file without any stream of it does not ask for it.
     """
-    header, executor = container.header, weights.executor
-    if container.weights.digest != weights.digest:
-        raise WeightsError(
-            f"the file was made with other weights of the id {container.weights.id!r} "
-            f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
-        )
+    header = container.header
     picture = Region(0, 0, header.height, header.width)
     region, side = region or picture, header.tile * TILE_UNIT
     places = list(tiles(header.width, header.height, side))
     streams, layers = container.streams, container.layers or (b"",) * len(places)
-    synthesis = Synthesis(executor, header)
     # What is shown of each tile: a layer does not decode in part.
     parts = {
         tile: places[tile].common(picture if layers[tile] else region)
         for tile in tiles_met(region, header.width, side)
     }
-    seen = [synthesis.seen(part) for tile, part in parts.items() if streams[tile]]
+    synthesis = None
+    if any(streams):
+        executor = _executor(container, weights())
+        synthesis = Synthesis(executor, header)
+    seen = [synthesis.seen(part) for tile, part in parts.items() if synthesis and streams[tile]]
     met = {tile for place in seen for tile in tiles_met(place, header.width, side)}
     coded = sorted(tile for tile in met if streams[tile])
     pixels = np.empty((region.height, region.width, 3), dtype=np.uint8)
@@ -205,11 +204,12 @@ def decode_pixels(
             if not skip_damaged:
                 raise CorruptFileError(f"the picture's data does not decode: {error}") from error
         else:
+            assert synthesis is not None  # a tile has a stream
             synthesis.put(place, decoded[0])
 
     def show(tile: int) -> None:
         part = parts[tile]
-        shown = synthesis.pixels(part) if streams[tile] else None
+        shown = synthesis.pixels(part) if synthesis and streams[tile] else None
         if layers[tile]:
             try:
                 shown = residual_coding.decode(layers[tile], shown, (part.height, part.width))
@@ -229,3 +229,13 @@ def decode_pixels(
     shown = _side_by_side(show, list(parts), lambda done, _: report(len(coded) + done, total))
     deque(shown, maxlen=0)
     return pixels
+
+
+def _executor(container: Container, weights: Weights) -> Executor:
+    """What runs the network that a file was made with; raises WeightsError for another."""
+    if container.weights.digest != weights.digest:
+        raise WeightsError(
+            f"the file was made with other weights of the id {container.weights.id!r} "
+            f"(digest {container.weights.digest.hex()}, here {weights.digest.hex()})"
+        )
+    return weights.executor

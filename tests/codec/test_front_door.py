@@ -328,8 +328,8 @@ def test_a_damaged_layer_is_an_error_and_skipped_on_request(
     first, second = container.layers
     damaged = replace(container, layers=(first[:-1] + bytes([first[-1] ^ 1]), second))
     with pytest.raises(CorruptFileError, match="the picture's data does not decode"):
-        decode_pixels(damaged, weights)
-    shown = decode_pixels(damaged, weights, skip_damaged=True)
+        decode_pixels(damaged, lambda: weights)
+    shown = decode_pixels(damaged, lambda: weights, skip_damaged=True)
     assert (shown[:, :128] == 128).all()
     assert np.array_equal(shown[:, 128:], budgie[:128, 128:256])
 

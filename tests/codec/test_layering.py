@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lic import codec
 from lic.codec.coding import encode_picture
-from lic.codec.container import Container, read_container
+from lic.codec.container import Container, WeightsReference, read_container
 from lic.codec.errors import CorruptFileError, PictureError
 from lic.codec.layering import bit_worth, choose, layer_settings
 from lic.codec.pixels import psnr_of
@@ -148,3 +148,10 @@ def test_steps_and_a_bits_worth_fall_with_quality() -> None:
     assert steps == sorted(steps, reverse=True)
     assert worths == sorted(worths, reverse=True)
     assert steps[-1] == 16 * 5
+
+
+def test_a_file_without_the_network_needs_no_weights(weights: Weights, budgie: Pixels) -> None:
+    pixels = budgie[:100, :90]
+    container = read(codec.encode(pixels, weights=weights, max_error=0))
+    foreign = replace(container, weights=WeightsReference("not-installed", bytes(4)))
+    assert (codec.decode(foreign.to_bytes()) == pixels).all()
