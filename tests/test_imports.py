@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "entropy_coding": set(),
     "integer_networks": set(),
-    "codec": {"entropy_coding", "integer_networks", "weights"},
+    "residual_coding": set(),
+    "codec": {"entropy_coding", "integer_networks", "residual_coding", "weights"},
     "models": {"entropy_coding"},
     "training": {"models", "codec"},
     "quantization": {
@@ -31,7 +32,7 @@ MAY_IMPORT = {
     "evaluation": {"codec"},
 }
 """Folders that are not here may import all others."""
-NUMPY_ALONE = ("entropy_coding", "integer_networks")
+NUMPY_ALONE = ("entropy_coding", "integer_networks", "residual_coding")
 WITHOUT_TORCH = (*NUMPY_ALONE, "codec")
 ON_DEMAND = (
     "lic.codec.annealing",
