@@ -18,6 +18,12 @@ void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+// Places within a picture are numbers of 32 bits.
+void require_size(const Output& picture) {
+    require(picture.size() > 0 && picture.shape(0) <= 1 << 14 && picture.shape(1) <= 1 << 14,
+            "a picture must have 1 to 16384 rows and columns");
+}
+
 const uint8_t* base_of(const std::optional<Pixels>& base, const Output& decoded) {
     if (!base) return nullptr;
     require(base->shape(0) == decoded.shape(0) && base->shape(1) == decoded.shape(1),
@@ -29,7 +35,7 @@ nb::tuple encode(const Pixels& source, const std::optional<Pixels>& base, const 
                  int step, int bound, double lambda, int max_error) {
     require(source.shape(0) == decoded.shape(0) && source.shape(1) == decoded.shape(1),
             "the shapes of pictures differ");
-    require(source.size() > 0, "the picture is empty");
+    require_size(decoded);
     require(step >= 1 && step < 65536 && bound >= 0 && bound < 128, "a step is out of range");
     const uint8_t* under = base_of(base, decoded);
     Coded coded;
@@ -45,7 +51,7 @@ nb::tuple encode(const Pixels& source, const std::optional<Pixels>& base, const 
 }
 
 void decode(const nb::bytes& data, const std::optional<Pixels>& base, const Output& decoded) {
-    require(decoded.size() > 0, "the picture is empty");
+    require_size(decoded);
     const uint8_t* under = base_of(base, decoded);
     nb::gil_scoped_release release;
     decode_tile(reinterpret_cast<const uint8_t*>(data.c_str()), data.size(), under,
