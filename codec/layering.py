@@ -74,9 +74,9 @@ def choose(
     network shows may be corrected.
     """
     settings = layer_settings(quality)
-    difference = source.astype(np.int16) - base
-    squares = np.einsum("ijk,ijk->ij", difference, difference, dtype=np.int64)
-    error = int(squares.sum())
+    difference = source.astype(np.int32) - base
+    squares = np.einsum("ijk,ijk->ij", difference, difference)
+    error = int(squares.sum(dtype=np.int64))
     bits = 8 * len(stream)
     network_worth = bit_worth(quality)
     failing = error > _FAILING * network_worth * bits
@@ -101,7 +101,7 @@ def _candidate(
     return cost, Choice(stream, layer)
 
 
-def _units(squares: NDArray[np.int64]) -> NDArray[np.int64]:
+def _units(squares: NDArray[np.int32]) -> NDArray[np.int32]:
     """The sums of 16 x 16 pixels each."""
     rows, columns = squares.shape
     by_row = np.add.reduceat(squares, np.arange(0, rows, _UNIT), axis=0)
@@ -112,6 +112,7 @@ def _plain(source: Pixels) -> float:
     """The share of pixels that continue their neighbours: nothing, a line or a slope goes on."""
     if min(source.shape[:2]) < 2:
         return 0.0
-    p = source.astype(np.int16)
-    surprise = p[1:, 1:] - p[1:, :-1] - p[:-1, 1:] + p[:-1, :-1]
+    # Every fourth row tells enough.
+    here, above = source[1::4].astype(np.int16), source[:-1:4].astype(np.int16)
+    surprise = here[:, 1:] - here[:, :-1] - above[:, 1:] + above[:, :-1]
     return float((~surprise.any(axis=2)).mean())
