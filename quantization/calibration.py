@@ -13,7 +13,7 @@ from lic.models.deployable.model import Deployable
 from lic.models.mixture import Mixture
 from lic.quantization import deployable
 from lic.quantization.bits import BitPlan, LayerBits
-from lic.quantization.float_graph import FloatGraph
+from lic.quantization.float_graph import FloatGraph, Shapes
 
 QUALITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SAMPLES = 32
@@ -75,7 +75,8 @@ def _see(model: Deployable, ranges: PartRanges, crop: Tensor, quality: Tensor) -
 
     decoded = model.entropy(z, quality, quantise)
     features = model.entropy.features(z, quality)
-    entropy, given = model.entropy, (_AS_TRAINED, {})
+    entropy = model.entropy
+    given: tuple[BitPlan, Shapes] = (_AS_TRAINED, {})
     ranges.analysis.see(
         deployable.analysis_graph(model.analysis, *given), [channels_last(crop) - 0.5], quality
     )

@@ -77,9 +77,7 @@ class FloatGraph:
             return source
         return self.add("narrow", source, name=f"{layer}.input", bits=bits)
 
-    def matrix(
-        self, source: int, name: str, weight: Tensor, bias: Tensor, **fields: object
-    ) -> int:
+    def matrix(self, source: int, name: str, weight: Tensor, bias: Tensor, **fields: object) -> int:
         """A 1x1 convolution by a matrix (C_out, C_in)."""
         bits = self.plan.of(name).weights
         given = {"name": name, "weight": weight, "bias": bias, "weight_bits": bits}

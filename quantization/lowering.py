@@ -34,16 +34,16 @@ def _lowered(layer: FloatLayer, made: Prepared) -> Layer:
         case "input":
             return kinds.Input(layer.name, len(made.unit), low, high)
         case "convolution" | "depthwise":
-            kind = kinds.Convolution if layer.kind == "convolution" else kinds.Depthwise
             assert made.weights is not None
             assert made.bias is not None
-            bias = _array(made.bias).astype(np.int32)
-            return kind(places, _weights(made.weights), bias, made.multiplier(layer.kind), low, high)
+            convolution = kinds.Convolution if layer.kind == "convolution" else kinds.Depthwise
+            numbers = (_weights(made.weights), _array(made.bias).astype(np.int32))
+            return convolution(places, *numbers, made.multiplier(layer.kind), low, high)
         case "hard_swish" | "gate":
-            kind = kinds.HardSwish if layer.kind == "hard_swish" else kinds.Gate
             fixed = made.multiplier(layer.kind).fixed
             assert fixed is not None
-            return kind(places, made.three, int(fixed))
+            gate = kinds.HardSwish if layer.kind == "hard_swish" else kinds.Gate
+            return gate(places, made.three, int(fixed))
         case "add":
             return kinds.Add(places)
         case "gain" | "narrow":

@@ -158,6 +158,10 @@ class QuantizedPath(EntropyPath):
         """The inverse of `gather`, zero elsewhere."""
         return scatter_step(values, step)
 
+    def step_parts(self) -> list[QuantizedPart]:
+        """The context steps."""
+        return [part for part in self.steps if isinstance(part, QuantizedPart)]
+
     @property
     def features_unit(self) -> Tensor:
         """Of the features, (F,)."""
@@ -192,15 +196,17 @@ class QuantizedPath(EntropyPath):
 
     def mixture(self, step: int, features: Features, decoded: Tensor, log_gain: Tensor) -> Mixture:
         """As the coder sees it: means in 1/64 step, indices of scales."""
-        part = self.steps[step]
-        assert isinstance(part, QuantizedPart)
+        part = self.step_parts()[step]
         inputs = [features.whole]
         if part.module.visible:
             inputs.append(_integers(decoded, self.latents))
         raw, _ = part.run(self.step_ends(step), inputs, features.quality)
         count = self.components
         # The heads' parts come one group of latents after the other.
-        parts = torch.stack([r.unflatten(3, (2 + 3 * (count - 1), -1)) for r in raw.chunk(len(self.steps), dim=3)], 4)
+        parts = torch.stack(
+            [r.reshape(*r.shape[:3], 2 + 3 * (count - 1), -1) for r in raw.chunk(len(self.steps), dim=3)],
+            4,
+        )
         parts = parts.flatten(4).permute(0, 3, 4, 1, 2)  # (B, outputs, M, h, w)
         first = torch.zeros_like(parts[:, :1])
         indices = round_half_up(parts[:, 1 : 1 + count] / 256).clamp(0, _SCALES)
@@ -247,10 +253,12 @@ class QuantizedCodec(CodecModel):
     """
 
     config_class = DeployableConfig
+    analysis: _Analysis
+    hyper_analysis: _HyperAnalysis
+    synthesis: _Synthesis
+    entropy: QuantizedPath
 
-    def __init__(
-        self, network: Deployable, plans: Sequence[BitPlan], ranges: PartRanges
-    ) -> None:
+    def __init__(self, network: Deployable, plans: Sequence[BitPlan], ranges: PartRanges) -> None:
         super().__init__()
         self.config = network.config
         self.halo = network.halo
@@ -269,9 +277,16 @@ class QuantizedCodec(CodecModel):
             network.entropy, plans, ranges.entropy, latents, network.config.components
         )
 
-    def parts(self) -> list[QuantizedPart]:
-        """All parts."""
-        return [module for module in self.modules() if isinstance(module, QuantizedPart)]
+    def parts(self) -> list[tuple[QuantizedPart, Ends]]:
+        """All parts, in the order of `CodecNetwork`'s fields, and what they lie between."""
+        entropy = self.entropy
+        found = [(end.part, end.ends()) for end in (self.analysis, self.hyper_analysis)]
+        found.append((entropy.synthesis, entropy.synthesis_ends()))
+        found += [(part, entropy.step_ends(i)) for i, part in enumerate(entropy.step_parts())]
+        if entropy.corrector is not None:
+            found.append((entropy.corrector, entropy.corrector_ends()))
+        found.append((self.synthesis.part, self.synthesis.ends()))
+        return found
 
     def choose(
         self,
@@ -280,7 +295,7 @@ class QuantizedCodec(CodecModel):
         rounding: Callable[[Tensor], Tensor] = round_half_up,
     ) -> None:
         """Change to another plan that this was made for, and to other shapes."""
-        for part in self.parts():
+        for part, _ in self.parts():
             part.plan, part.shapes, part.rounding = plan, shapes or {}, rounding
 
     @torch.no_grad()
@@ -293,27 +308,24 @@ class QuantizedCodec(CodecModel):
             logarithms((table * 2**GAIN_BITS).numpy())
             for table in (64 * latents * gain, 1 / (64 * latents * gain))
         ]
-        steps = [
-            part.lower(entropy.step_ends(step))  # type: ignore[union-attr]
-            for step, part in enumerate(entropy.steps)
-        ]
-        corrector = entropy.corrector
+        graphs = [part.lower(ends) for part, ends in exact.parts()]
+        analysis, hyper_analysis, hyper_synthesis = graphs[:3]
+        steps = tuple(graphs[3 : 3 + entropy.step_count])
+        corrector = None if entropy.corrector is None else graphs[-2]
         return CodecNetwork(
-            analysis=exact.analysis.part.lower(exact.analysis.ends()),
-            hyper_analysis=exact.hyper_analysis.part.lower(exact.hyper_analysis.ends()),
-            hyper_synthesis=entropy.synthesis.lower(entropy.synthesis_ends()),
-            steps=tuple(steps),
-            corrector=None if corrector is None else corrector.lower(entropy.corrector_ends()),
-            synthesis=exact.synthesis.part.lower(exact.synthesis.ends()),
+            analysis=analysis,
+            hyper_analysis=hyper_analysis,
+            hyper_synthesis=hyper_synthesis,
+            steps=steps,
+            corrector=corrector,
+            synthesis=graphs[-1],
             to_steps=tables[0],
             from_steps=tables[1],
             side_counts=self.side.counts.cpu().numpy().astype("int32"),
         )
 
 
-def _latents_unit(
-    analysis: QuantizedPart, synthesis: QuantizedPart, ranges: PartRanges
-) -> Tensor:
+def _latents_unit(analysis: QuantizedPart, synthesis: QuantizedPart, ranges: PartRanges) -> Tensor:
     """With which the analysis' results and the synthesis' inputs have their headroom."""
     graph = analysis.graph()
     root = graph.layers[roots(graph)[graph.outputs[0]]].name
@@ -324,6 +336,10 @@ def _latents_unit(
 
 class _End(nn.Module):
     """A part between pictures, latents and side information."""
+
+    def ends(self) -> Ends:
+        """What it lies between."""
+        raise NotImplementedError
 
     def __init__(self, part: QuantizedPart, latents: Tensor) -> None:
         super().__init__()
@@ -352,7 +368,9 @@ class _HyperAnalysis(_End):
         # In training, noise takes the place of rounding (`CodecModel.forward`).
         finer = _FINER if self.training else 1
         limit = SIDE_LIMIT * finer
-        target = Target(self.latents.new_full((int(outputs),), 1 / finer), None, None, -limit, limit)
+        target = Target(
+            self.latents.new_full((int(outputs),), 1 / finer), None, None, -limit, limit
+        )
         return Ends({"latents": self.latents}, {self.part.output(): target})
 
     def forward(self, y: Tensor, quality: Tensor) -> Tensor:

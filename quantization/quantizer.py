@@ -27,7 +27,6 @@ from lic.integer_networks.limits import HEADROOM
 from lic.integer_networks.reference import addends, factors
 from lic.integer_networks.values import Multiplier
 from lic.models.layers import at_quality
-from lic.quantization.bits import BitPlan
 from lic.quantization.calibration import Ranges
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer, depthwise, rearranged
 from lic.quantization.rounding import round_half_up
@@ -151,7 +150,11 @@ class GraphQuantizer(nn.Module):
                 self.learned[_key(layer.name, layer.bits)] = nn.Parameter(unit.log())
             if layer.weight_bits and _step_key(layer) not in self.learned:
                 assert layer.weight is not None
-                columns = layer.weight.detach().T if layer.kind == "convolution" else layer.weight.detach().flatten(0, 1)
+                columns = (
+                    layer.weight.detach().T
+                    if layer.kind == "convolution"
+                    else layer.weight.detach().flatten(0, 1)
+                )
                 largest = 2 ** (layer.weight_bits - 1) - 1
                 most = columns.abs().amax(0).clamp_min(_SMALLEST) / largest
                 best = _least_error(columns, most, -largest, largest)
@@ -249,7 +252,7 @@ def fixed_units(graph: FloatGraph, ranges: Ranges) -> dict[str, Tensor]:
         largest = torch.stack(members).amax(0).clamp_min(_SMALLEST)
         readers = {reader.kind for reader in layers if at in reader.sources}
         if "gate" in readers:
-            largest = largest.unflatten(0, (2, -1)).amax(1).clamp_min(_OPEN)
+            largest = largest.view(2, -1).amax(1).clamp_min(_OPEN)
         elif "hard_swish" in readers:
             largest = largest.amax(0, keepdim=True).clamp_min(_OPEN)
         elif layer.kind in ("hard_swish", "gate"):
@@ -295,8 +298,12 @@ class _Preparation:
         self.limits = limits
         self.rounding = rounding
         self.first = roots(graph)
-        self.by_root = {self.first[at]: given[x.name] for at, x in enumerate(self.layers) if x.name in given}
-        self.shuffles = {x.sources[0]: at for at, x in enumerate(self.layers) if x.kind == "shuffle"}
+        self.by_root = {
+            self.first[at]: given[x.name] for at, x in enumerate(self.layers) if x.name in given
+        }
+        self.shuffles = {
+            x.sources[0]: at for at, x in enumerate(self.layers) if x.kind == "shuffle"
+        }
         self.prepared: list[Prepared] = []
         for at, layer in enumerate(self.layers):
             self.prepared.append(self._layer(at, layer))
@@ -330,8 +337,11 @@ class _Preparation:
         if layer.kind == "input":
             unit = self.by_root[self.first[at]]
             largest = float(self.limits.get(layer.name, LARGEST))
-            return Prepared(unit, unit.new_tensor([-largest]).expand(len(unit)),
-                            unit.new_tensor([largest]).expand(len(unit)))
+            return Prepared(
+                unit,
+                unit.new_tensor([-largest]).expand(len(unit)),
+                unit.new_tensor([largest]).expand(len(unit)),
+            )
         if layer.kind in _PARTIAL:
             return self._moved(layer, sources)
         target = self.targets.get(layer.name)
@@ -340,23 +350,29 @@ class _Preparation:
             gain = None if layer.gain is None else layer.gain.log_gain
             target = Target(self._unit(at, self._channels(layer)), gain, None, low, high)
         unit = target.unit
-        low, high = (unit.new_tensor([float(x)]).expand(len(unit)) for x in (target.low, target.high))
+        limits = unit.new_tensor([[target.low], [target.high]]).expand(2, len(unit))
+        bounds = (limits[0], limits[1])
         source = sources[0]
         match layer.kind:
             case "convolution" | "depthwise":
-                return Prepared(unit, low, high, *self._weights(layer, source, target),
-                                target.log_gain, target.offset)
+                return Prepared(
+                    unit,
+                    *bounds,
+                    *self._weights(layer, source, target),
+                    target.log_gain,
+                    target.offset,
+                )
             case "gain" | "narrow":
-                return Prepared(unit, low, high, ratio=source.unit / unit, log_gain=target.log_gain)
+                return Prepared(unit, *bounds, ratio=source.unit / unit, log_gain=target.log_gain)
             case "hard_swish" | "gate":
                 value, gate = source.unit[0], source.unit[-1]
                 # Finer than a product of its factors' units is of no use, and no multiplier
                 # reaches it.
                 unit = torch.maximum(unit, value * gate / 5)
                 three = round(3 / float(gate))
-                return Prepared(unit, low, high, ratio=value * gate / (6 * unit[0]), three=three)
+                return Prepared(unit, *bounds, ratio=value * gate / (6 * unit[0]), three=three)
             case "add":
-                return Prepared(unit, low, high)
+                return Prepared(unit, *bounds)
         raise ValueError(f"no such kind of layer: {layer.kind}")
 
     def _moved(self, layer: FloatLayer, sources: list[Prepared]) -> Prepared:
@@ -366,7 +382,7 @@ class _Preparation:
         if layer.kind == "unshuffle":
             joined = joined.repeat(1, layer.factor**2)
         elif layer.kind == "shuffle":
-            parts = joined.unflatten(1, (layer.factor**2, -1))
+            parts = joined.view(3, layer.factor**2, -1)
             joined = torch.stack((parts[0, 0], parts[1].amin(0), parts[2].amax(0)))
         return Prepared(*joined)
 

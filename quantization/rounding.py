@@ -21,5 +21,5 @@ def round_half_up(x: Tensor) -> Tensor:
 
 
 def noisy(x: Tensor) -> Tensor:
-    """x with uniform noise from -1/2 to 1/2."""
+    """Values with uniform noise from -1/2 to 1/2."""
     return x + torch.rand_like(x) - 0.5
