@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from lic.cli.coding import PATH, decode, encode, max_pixels
+from lic.cli.corpus import encode_corpus
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
 from lic.cli.memory import is_out_of_memory
@@ -144,7 +145,7 @@ def _presets() -> dict[str, Any]:
     return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 
 
-for command in (encode, decode):
+for command in (encode, encode_corpus, decode):
     main.add_command(command)
 main.add_command(evaluate)
 main.add_command(compare)
