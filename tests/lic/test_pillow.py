@@ -19,6 +19,7 @@ import lic.codec
 import lic.pillow
 from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
+from lic.codec.pixels import psnr_of
 from lic.codec.weights import resolve
 from lic.pillow import LicImageFile
 
@@ -112,6 +113,32 @@ def test_without_loss_every_sample_comes_back(mode: str) -> None:
     with reopened(image, max_error=4) as again:
         difference = np.asarray(again).astype(int) - np.asarray(image)
         assert 0 < np.abs(difference).max() <= 4
+
+
+def test_targets_are_kept_to(budgie: NDArray[np.uint8]) -> None:
+    image = Image.fromarray(budgie[100:300, 100:300])
+    for options, most in (({"target_size": 3000}, 3000), ({"target_bpp": 0.4}, 2000)):
+        image.save(file := io.BytesIO(), "LIC", **options)
+        assert 0.98 * most <= len(file.getvalue()) <= most
+    with reopened(image, target_psnr=36) as again:
+        error = np.square(np.asarray(again).astype(int) - np.asarray(image)).mean()
+    assert psnr_of(error) == pytest.approx(36, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target_size": 30}, "the target is too small"),
+        ({"target_bpp": 1, "target_psnr": 36}, "there must be one target"),
+        ({"target_bpp": 0}, "a target must be a positive number"),
+        ({"target_bpp": 1, "lossless": True}, "excludes a target"),
+    ],
+)
+def test_a_target_that_cannot_be_kept_to_is_an_oserror(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(OSError, match=f"cannot write the image as LIC: .*{message}"):
+        noise("RGB").save(io.BytesIO(), "LIC", **options)
 
 
 @pytest.mark.torch
