@@ -51,7 +51,7 @@ class LicImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         assert self.fp is not None
         try:
-            outline = read_outline(self.fp, LIMIT)
+            outline = read_outline(self.fp, LIMIT, ImageFile.LOAD_TRUNCATED_IMAGES)
             original, metadata = original_of(outline.ancillary), metadata_of(outline.ancillary)
         except LicError as error:
             # What `Image.open` expects of a plugin whose format a file is not of.

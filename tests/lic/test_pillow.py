@@ -17,6 +17,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 import lic
 import lic.codec
 import lic.pillow
+from lic.codec.alpha import pack_alpha
+from lic.codec.boxes import CHECKSUM_BYTES
 from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
 from lic.codec.pixels import psnr_of
@@ -240,6 +242,40 @@ def test_of_a_truncated_file_the_tiles_that_are_there_are_loaded(
         assert np.array_equal(pixels, whole) == (missing == 1)
     damaged = data[:-9] + bytes(9)
     with Image.open(io.BytesIO(damaged)) as image, pytest.raises(OSError, match="checksum"):
+        image.load()
+
+
+@pytest.mark.parametrize("left", [2, 3])
+def test_of_a_truncated_file_without_loss_the_tiles_that_are_there_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, budgie: NDArray[np.uint8], left: int
+) -> None:
+    source = budgie[:256, :256]
+    weights = resolve(lic.codec.DEFAULT_WEIGHTS)
+    alpha = pack_alpha(source[:, :, 0])
+    data = encode_picture(source, 50, weights, tile=128, max_error=0, alpha=alpha)
+    container = read_container(data, 2**20)
+    after = container.parts()["streams"] + CHECKSUM_BYTES + sum(map(len, container.layers[left:]))
+    cut = data[: len(data) - after + 1]
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(cut))
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with Image.open(io.BytesIO(cut)) as image:
+        pixels = np.asarray(image)
+    assert np.array_equal(pixels[:, :, 3], source[:, :, 0])
+    assert np.array_equal(pixels[:128, :, :3], source[:128])
+    assert np.array_equal(pixels[128:, :128, :3], source[128:, :128]) == (left == 3)
+    assert (pixels[128:, 128:, :3] == 128).all()
+
+
+def test_a_truncated_file_of_a_large_picture_takes_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = (2**31 - 1).to_bytes(4, "little")
+    start = GOLDEN.read_bytes()
+    data = start[:5] + 2 * size + start[13:17] + b"S\xff\xff\xff\xff\x7f"
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(OSError, match="the limit is"):
         image.load()
 
 
