@@ -48,9 +48,9 @@ class _Program(click.Group):
     """A group whose commands end with one sentence and the error's own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        raise_on_termination()
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
         try:
+            raise_on_termination()
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
             _check_environment()
             return super().invoke(ctx)
         except LicError as error:
