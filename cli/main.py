@@ -96,6 +96,7 @@ def info(source: Path, max_pixels: int, as_json: bool) -> None:
         shown = (
             ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         )
+        shown = "none" if shown is None else shown
         click.echo(f"{key.replace('_', ' '):>16}  {shown}")
 
 
