@@ -137,6 +137,15 @@ def test_what_is_no_corpus_is_a_named_error(
         list_corpus(source, target)
 
 
+def test_without_ray_the_command_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    result = CliRunner().invoke(main, ["encode-corpus", str(tmp_path), str(tmp_path / "out")])
+    assert result.exit_code == 11
+    assert result.stderr == "lic: this needs the package ray: pip install 'lic[ray]'\n"
+
+
 @pytest.fixture
 def corpus(tmp_path: Path, budgie: NDArray[np.uint8]) -> Path:
     """200 small pictures in two folders, of which five are damaged."""
