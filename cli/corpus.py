@@ -112,7 +112,9 @@ class Worker:
             self._targets.unstrip_protocol(pair["target"]),
         )
         try:
-            with out_of_memory_named(record.source):
+            # One picture should not stop the others, whatever there is about it.
+            unexpected = _errors_as(LicError, f"cannot encode {record.source}")
+            with unexpected, out_of_memory_named(record.source):
                 existing = None if self._overwrite else self._existing(record, pair["target"])
                 record = existing or self._encode(record, **pair)
         except LicError as error:
@@ -124,11 +126,15 @@ class Worker:
         try:
             with _errors_as(OutputError, f"cannot look at {record.target}"):
                 size = self._targets.size(target)
-                header = read_header(self._targets.cat_file(target, 0, HEADER_BYTES))
+                start = self._targets.cat_file(target, 0, HEADER_BYTES)
         except OutputError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 return None
             raise
+        try:
+            header = read_header(start)
+        except LicError as error:
+            raise OutputError(f"{record.target} exists, and {error}") from error
         return replace(record.of_file(size, header.width, header.height), skipped=True)
 
     def _encode(self, record: Record, source: str, target: str) -> Record:
@@ -229,8 +235,8 @@ def encoded(
     room = int(resources.get("CPU", 0) // threads)
     if device != "cpu":
         room = min(room, int(resources.get("GPU", 0)))
-    workers = workers or room
-    if not room:
+    workers = workers or room  # A cluster that grows may have no room yet.
+    if not workers:
         raise LicError(f"the cluster has no machine for a worker of {threads} threads on {device}")
     environment = {"LIC_THREADS": str(threads)}
     if FOLDERS_VARIABLE in os.environ:

@@ -98,7 +98,8 @@ def test_a_file_that_is_there_is_skipped_unless_it_is_to_be_overwritten(memory: 
 
 def test_what_is_no_lic_file_is_not_overwritten(memory: Any) -> None:
     memory.pipe("/coded/here/a.lic", b"precious")
-    assert "not a lic file" in work()[0]["error"]
+    error = work()[0]["error"]
+    assert error.startswith("memory:///coded/here/a.lic exists, and this is not a lic file")
     assert memory.cat("/coded/here/a.lic") == b"precious"
 
 
@@ -119,6 +120,23 @@ def test_errors_of_file_systems_are_those_of_one_picture(
     assert error == "cannot write memory:///coded/here/a.lic: no access"
     monkeypatch.setattr(type(memory), "open", deny)
     assert worker(pairs[0])["error"] == "cannot read memory:///pictures/a.png: no access"
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (KeyError("what nobody thought of"), "cannot encode {}: 'what nobody thought of'"),
+        (MemoryError(), "not enough memory for {}"),
+    ],
+)
+def test_whatever_there_is_about_a_picture_is_its_own_error(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, raised: Exception, message: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(Encoding, "compress", fail)
+    assert work()[0]["error"] == message.format("memory:///pictures/a.png")
 
 
 @pytest.mark.parametrize(
