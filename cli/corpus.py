@@ -180,14 +180,21 @@ def list_corpus(source: str, target: str) -> tuple[list[dict[str, str]], list[Re
     pairs: dict[str, str] = {}
     failed = []
     for path in found:
-        place = path.removeprefix(root).lstrip("/")
+        place = path.removeprefix(root).lstrip("/") or path.rpartition("/")[2]
         output = "/".join([base.rstrip("/"), naming.derived(Path(place)).as_posix()])
-        other = pairs.setdefault(output, path)
-        if other != path:
-            url = targets.unstrip_protocol(output)
-            error = f"{url} is the output of {sources.unstrip_protocol(other)}, too"
-            failed.append(Record(sources.unstrip_protocol(path), url, error=error))
+        url = sources.unstrip_protocol(path)
+        record = Record(_as_text(url), _as_text(targets.unstrip_protocol(output)))
+        if record.source != url:
+            failed.append(replace(record, error=f"the name {record.source} is no valid UTF-8"))
+        elif (other := pairs.setdefault(output, path)) != path:
+            other = sources.unstrip_protocol(other)
+            failed.append(replace(record, error=f"{record.target} is the output of {other}, too"))
     return [{"source": path, "target": output} for output, path in pairs.items()], failed
+
+
+def _as_text(name: str) -> str:
+    """A name that JSON and Ray can hold: as it is, if it is valid UTF-8 on the disk."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 @contextmanager
@@ -251,10 +258,8 @@ def encoded(
         num_cpus=threads,
         num_gpus=0 if device == "cpu" else 1,
     )
-    try:
+    with _errors_as(LicError, "the cluster failed"):
         yield from records.iter_rows()
-    except ray.exceptions.RayError as error:
-        raise LicError(f"the cluster failed: {str(error).splitlines()[0]}") from error
 
 
 @click.command("encode-corpus")

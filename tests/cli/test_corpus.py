@@ -69,6 +69,22 @@ def test_a_corpus_is_all_pictures_below_a_folder_with_one_output_each(memory: An
     ]
 
 
+def test_a_single_picture_is_a_corpus(memory: Any) -> None:
+    pairs, failed = list_corpus(f"{SOURCE}/a.png", TARGET)
+    assert pairs == [{"source": "/pictures/a.png", "target": "/coded/here/a.lic"}]
+    assert failed == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are valid text")
+def test_a_name_that_is_no_text_is_an_error_of_its_own(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.png", b"tea.png"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"")
+    pairs, [failed] = list_corpus(str(tmp_path), TARGET)
+    assert [Path(pair["source"]).name for pair in pairs] == ["tea.png"]
+    assert failed.source == f"file://{tmp_path}/caf\\udce9.png"
+    assert failed.error == f"the name {failed.source} is no valid UTF-8"
+
+
 def test_a_record_has_the_facts_of_the_file_or_the_error(memory: Any) -> None:
     good, bad, _ = work()
     data = memory.cat("/coded/here/a.lic")
