@@ -69,12 +69,12 @@ class Record:
 
 @contextmanager
 def _errors_as(kind: type[LicError], doing: str) -> Iterator[None]:
-    """A context in which errors of file systems become LicErrors that begin with ``doing``."""
+    """A context in which any error becomes a LicError that begins with ``doing``."""
     try:
         yield
     except (LicError, MemoryError):
         raise
-    except Exception as error:  # each file system has errors of its own
+    except Exception as error:  # each file system has errors of its own, and so has Ray
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise kind(f"{doing}: {reason}") from error
 
@@ -208,10 +208,8 @@ def _cluster(address: str | None) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Otherwise Ray reports to its makers.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    try:
+    with _errors_as(LicError, "cannot connect to the cluster"):
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, ValueError) as error:
-        raise LicError(f"cannot connect to the cluster: {error}") from error
     raise_on_termination()  # Ray has set a handler of its own.
     try:
         yield
