@@ -266,7 +266,11 @@ def encoded(
 @encoding_options
 @click.option("--overwrite", is_flag=True, help="Encode again what is in TARGET.")
 @click.option("--manifest", metavar="URL", help=f"The manifest.  [default: TARGET/{MANIFEST}]")
-@click.option("--address", help="The cluster's.  [default: RAY_ADDRESS, or this machine alone]")
+@click.option(
+    "--address",
+    help="The cluster's, or local for this machine alone.  [default: RAY_ADDRESS, or a cluster that "
+    "runs here, or else local]",
+)
 @click.option("--workers", type=click.IntRange(1), help="Pictures at a time.  [default: all cores]")
 @click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Cores of a worker."

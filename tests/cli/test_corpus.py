@@ -200,7 +200,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     pytest.importorskip("pyarrow", reason="the extra ray is not installed")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("RAY_BACKEND_LOG_LEVEL", "fatal")
-    ray.init(num_cpus=2, log_to_driver=False)
+    ray.init("local", num_cpus=2, log_to_driver=False)
     yield
     ray.shutdown()
 
@@ -209,7 +209,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_killed_run_is_continued_and_the_manifest_tells_of_all(corpus: Path) -> None:
     source, target = corpus / "in", corpus / "out"
     command = [sys.executable, "-m", "lic.cli", "encode-corpus", str(source), str(target)]
-    with subprocess.Popen([*command, "--workers", "1", "--quiet"]) as program:
+    with subprocess.Popen([*command, "--address", "local", "--workers", "1", "--quiet"]) as program:
         deadline = time.monotonic() + 60
         while len(list(target.rglob("*.lic"))) < 10 and time.monotonic() < deadline:
             time.sleep(0.01)
