@@ -268,8 +268,8 @@ def encoded(
 @click.option("--manifest", metavar="URL", help=f"The manifest.  [default: TARGET/{MANIFEST}]")
 @click.option(
     "--address",
-    help="The cluster's, or local for this machine alone.  [default: RAY_ADDRESS, or a cluster that "
-    "runs here, or else local]",
+    help="The cluster's, or local for this machine alone.  [default: RAY_ADDRESS, or a cluster "
+    "that runs here, or else local]",
 )
 @click.option("--workers", type=click.IntRange(1), help="Pictures at a time.  [default: all cores]")
 @click.option(
