@@ -20,8 +20,8 @@ class Viewer {
     this.gridSeen = false;
 
     section.classList.add("live");
-    section.querySelector(".tools").hidden = false;
-    this.stage.style.aspectRatio = `${this.width} / ${this.height}`;
+    for (const part of [".tools", ".hint"]) section.querySelector(part).hidden = false;
+    section.style.setProperty("--aspect", this.width / this.height);
     this.chooseFigures();
     this.listen();
     this.setMode("slider");
@@ -143,11 +143,10 @@ class Viewer {
     return this.mode === "slider" ? this.stage : this.figures[0].querySelector(".pane");
   }
 
-  // The zoom at which all of the picture is in the pane; small pictures are enlarged by whole
-  // numbers.
+  // The zoom at which all of the picture is in the pane; pixels that show are enlarged evenly.
   fit(pane) {
     const fit = Math.min(pane.clientWidth / this.width, pane.clientHeight / this.height);
-    return fit > 1 ? Math.floor(fit) : fit;
+    return fit > 2 ? Math.floor(fit) : fit;
   }
 
   scale(pane) {

@@ -46,9 +46,10 @@ _STAGE = """<div class="slider" hidden>
 <input class="position" type="range" min="0" max="100" step="0.1" value="50"
  aria-label="How much of the left picture is shown, percent">
 <div class="captions"></div>
-<p class="hint">Drag the line. Zoom by the buttons, two fingers, Ctrl and the wheel, or the keys
-+, − and 0; move by dragging or the arrow keys.</p>
 </div>"""
+
+_HINT = """<p class="hint" hidden>Zoom by the buttons, two fingers, or Ctrl and the wheel; move by
+dragging. Keys on a picture: + and − zoom, 0 shows all, 1 is one to one, arrows move.</p>"""
 
 
 def comparison_page(
@@ -79,10 +80,10 @@ def viewer(
     top = top_of(known) if known else 0.0
     side = min(_DETAIL, height, width)
     y, x = (place + side / 2 for place in busiest_crop(pixels, side))
-    figures = [_figure("original", f"{width} × {height} pixels", pixels, None, 0, store, folder, 0)]
+    figures = [_figure("original", [f"{width} × {height}"], pixels, None, 0, store, folder, 0)]
     for i, (candidate, bits) in enumerate(zip(candidates, maps, strict=True), start=1):
         quality = "without loss" if math.isinf(candidate.psnr) else f"{candidate.psnr:.2f} dB"
-        facts = f"{candidate.bpp:.3f} bpp, {quality}, {_size(len(candidate.data))}"
+        facts = [f"{candidate.bpp:.3f} bpp", quality, _size(len(candidate.data))]
         figures.append(
             _figure(candidate.name, facts, candidate.pixels, bits, top, store, folder, i)
         )
@@ -94,6 +95,7 @@ def viewer(
             f'<div class="bar">{_TOOLS}{switch if any(maps) else ""}</div>',
             _STAGE,
             f'<div class="grid">{"".join(figures)}</div>',
+            _HINT,
             "</section>",
         ]
     )
@@ -121,7 +123,7 @@ def file_name(text: str) -> str:
 
 def _figure(
     name: str,
-    facts: str,
+    facts: Sequence[str],
     pixels: Pixels,
     bits: BitMap | None,
     top: float,
@@ -137,7 +139,7 @@ def _figure(
         f'<img class="picture" src="{store(f"{stem}.{kind}", data)}" width="{width}" '
         f'height="{height}" alt="{text}" loading="lazy" draggable="false">'
     )
-    caption = f"<b>{text}</b> <span>{facts}</span>"
+    caption = " ".join([f"<b>{text}</b>", *(f'<span class="fact">{f}</span>' for f in facts)])
     if bits is not None:
         rows, columns = bits.blocks.shape
         url = store(f"{stem}-bits.png", png_bytes(painted(bits.blocks, top)))
@@ -158,8 +160,8 @@ def _legend(bits: BitMap, top: float) -> str:
     shares = "; ".join(f"{100 * b / whole:.1f} % {part}" for part, b in bits.parts.items() if b)
     return (
         f'<span class="legend"><span class="scale">0 <i style="background: '
-        f'linear-gradient(90deg, {GRADIENT})"></i> {top:.0f} bits for {LATENT_STRIDE} × '
-        f"{LATENT_STRIDE} pixels</span> <span>{shares}</span></span>"
+        f'linear-gradient(90deg, {GRADIENT})"></i> {top:.0f} bits per {LATENT_STRIDE} × '
+        f"{LATENT_STRIDE}</span> <span>{shares}</span></span>"
     )
 
 
@@ -173,4 +175,4 @@ def _lossless(pixels: Pixels) -> tuple[str, bytes]:
 
 
 def _size(count: int) -> str:
-    return f"{count} bytes" if count < 10_000 else f"{count / 1000:.1f} kB"
+    return f"{count} B" if count < 1000 else f"{count / 1000:.1f} kB"
