@@ -15,23 +15,25 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, features
 
+from lic.codec.bit_map import BLOCK, BitMap, bit_map, is_lic_file
 from lic.codec.pixels import Pixels
 from lic.codec.png import png_bytes
-from lic.evaluation.bit_map import GRADIENT, BitMap, bit_map, is_lic_file, painted, top_of
 from lic.evaluation.compare import Candidate, busiest_crop
+from lic.evaluation.heat_map import GRADIENT, painted, top_of
 from lic.evaluation.page import Store, embedded, page
-from lic.integer_networks.codec_network import LATENT_STRIDE
 
 _DETAIL = 192
 _THUMBNAIL = (144, 96)
 _WEBP_SIDE = 16383
+# Before src, or a copy of the element would be loaded at once.
+_LAZY = 'loading="lazy"'
 
 _TOOLS = """<div class="tools" hidden>
 <span class="group" role="group" aria-label="View">
 <button type="button" data-mode="slider" aria-pressed="true">Slider</button><button
  type="button" data-mode="grid" aria-pressed="false">Side by side</button></span>
 <span class="group" role="group" aria-label="Zoom">
-<button type="button" data-zoom="out" aria-label="Zoom out">−</button><output>100 %</output><button
+<button type="button" data-zoom="out" aria-label="Zoom out">&minus;</button><output></output><button
  type="button" data-zoom="in" aria-label="Zoom in">+</button><button
  type="button" data-zoom="fit">Fit</button><button type="button" data-zoom="one">1:1</button></span>
 <span class="group choice"><label>Left <select class="left"></select></label>
@@ -49,7 +51,7 @@ _STAGE = """<div class="slider" hidden>
 </div>"""
 
 _HINT = """<p class="hint" hidden>Zoom by the buttons, two fingers, or Ctrl and the wheel; move by
-dragging. Keys on a picture: + and − zoom, 0 shows all, 1 is one to one, arrows move.</p>"""
+dragging. Keys on a picture: + and &minus; zoom, 0 shows all, 1 is one to one, arrows move.</p>"""
 
 
 def comparison_page(
@@ -71,8 +73,8 @@ def viewer(
 ) -> str:
     """The part of a page, in HTML, that shows a picture (height, width, 3) and its candidates.
 
-    ``name`` is its heading, if it is not empty. The pictures go to ``store``, in ``folder`` (a `Store`'s name). ``id``
-    is the part's own in the page.
+    ``name`` is its heading, if it is not empty. The pictures go to ``store``, in ``folder`` (a
+    `Store`'s name). ``id`` is the part's own in the page.
     """
     height, width = pixels.shape[:2]
     maps = [bit_map(c.data) if is_lic_file(c.data) else None for c in candidates]
@@ -80,7 +82,9 @@ def viewer(
     top = top_of(known) if known else 0.0
     side = min(_DETAIL, height, width)
     y, x = (place + side / 2 for place in busiest_crop(pixels, side))
-    figures = [_figure("original", [f"{width} × {height}"], pixels, None, 0, store, folder, 0)]
+    figures = [
+        _figure("original", [f"{width} &times; {height}"], pixels, None, 0, store, folder, 0)
+    ]
     for i, (candidate, bits) in enumerate(zip(candidates, maps, strict=True), start=1):
         quality = "without loss" if math.isinf(candidate.psnr) else f"{candidate.psnr:.2f} dB"
         facts = [f"{candidate.bpp:.3f} bpp", quality, _size(len(candidate.data))]
@@ -110,8 +114,8 @@ def chooser(entries: Sequence[tuple[str, str, Pixels]], store: Store, folder: st
         url = store(f"{folder}/{id}.png", png_bytes(np.asarray(small)))
         text = html.escape(name)
         links.append(
-            f'<a href="#{id}" title="{text}"><img src="{url}" alt="" width="{small.width}" '
-            f'height="{small.height}" loading="lazy"><span>{text}</span></a>'
+            f'<a href="#{id}" title="{text}"><img {_LAZY} src="{url}" alt="" width="{small.width}" '
+            f'height="{small.height}"><span>{text}</span></a>'
         )
     return f'<nav class="chooser" aria-label="Pictures">{"".join(links)}</nav>'
 
@@ -136,16 +140,16 @@ def _figure(
     kind, data = _lossless(pixels)
     text = html.escape(name)
     picture = (
-        f'<img class="picture" src="{store(f"{stem}.{kind}", data)}" width="{width}" '
-        f'height="{height}" alt="{text}" loading="lazy" draggable="false">'
+        f'<img class="picture" {_LAZY} src="{store(f"{stem}.{kind}", data)}" width="{width}" '
+        f'height="{height}" alt="{text}" draggable="false">'
     )
     caption = " ".join([f"<b>{text}</b>", *(f'<span class="fact">{f}</span>' for f in facts)])
     if bits is not None:
         rows, columns = bits.blocks.shape
         url = store(f"{stem}-bits.png", png_bytes(painted(bits.blocks, top)))
         picture += (
-            f'<img class="bits" src="{url}" width="{LATENT_STRIDE * columns}" '
-            f'height="{LATENT_STRIDE * rows}" style="--share: {LATENT_STRIDE * columns / width}" '
+            f'<img class="bits" {_LAZY} src="{url}" width="{BLOCK * columns}" '
+            f'height="{BLOCK * rows}" style="--share: {BLOCK * columns / width}" '
             f'alt="" draggable="false">'
         )
         caption += _legend(bits, top)
@@ -160,8 +164,8 @@ def _legend(bits: BitMap, top: float) -> str:
     shares = "; ".join(f"{100 * b / whole:.1f} % {part}" for part, b in bits.parts.items() if b)
     return (
         f'<span class="legend"><span class="scale">0 <i style="background: '
-        f'linear-gradient(90deg, {GRADIENT})"></i> {top:.0f} bits per {LATENT_STRIDE} × '
-        f"{LATENT_STRIDE}</span> <span>{shares}</span></span>"
+        f'linear-gradient(90deg, {GRADIENT})"></i> {top:.0f} bits per {BLOCK} &times; '
+        f"{BLOCK}</span> <span>{shares}</span></span>"
     )
 
 

@@ -31,7 +31,8 @@ class Browser:
             os.dup2(theirs, _COMMANDS)
             os.dup2(answers, _ANSWERS)
 
-        words = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        words = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+        words += ["--remote-debugging-pipe"]
         self._process = subprocess.Popen(
             [program, *words, f"--user-data-dir={profile}", "about:blank"],
             pass_fds=(_COMMANDS, _ANSWERS),

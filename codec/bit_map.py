@@ -10,24 +10,21 @@ from numpy.typing import NDArray
 
 from lic.codec import MAX_PIXELS, read_container
 from lic.codec.container import MAGIC, Container
+from lic.codec.errors import CorruptFileError
 from lic.codec.executors import Executor, Integers
 from lic.codec.latent_coding import decode_latents
 from lic.codec.tiling import TILE_UNIT, Region, padded, tiles
 from lic.codec.weights import Weights, resolve
-from lic.entropy_coding import FactorizedTables, MixtureParameters
+from lic.entropy_coding import CorruptStreamError, FactorizedTables, MixtureParameters
 from lic.entropy_coding.reference import MixtureDistributions, TableDistributions, symbol_bits
 from lic.integer_networks.codec_network import LATENT_STRIDE
 
 Bits = NDArray[np.float64]
 
-_SIDE = TILE_UNIT // LATENT_STRIDE
-# Inferno's, from dark to bright: lightness alone tells the order.
-_COLOURS = ((0, 0, 4), (66, 10, 104), (147, 38, 103), (221, 81, 58), (252, 165, 10), (252, 255, 164))
-# What a few blocks cost beyond all others does not make the rest look empty.
-_TOP_PERCENTILE = 99.5
+BLOCK = LATENT_STRIDE
+"""The side in pixels of what a latent stands for."""
 
-GRADIENT = ", ".join(f"rgb{colour}".replace(" ", "") for colour in _COLOURS)
-"""The colours of `painted` from none to all bits, as stops of a gradient in CSS."""
+_SIDE = TILE_UNIT // BLOCK
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +32,13 @@ class BitMap:
     """The bits of a file by places and by parts."""
 
     blocks: Bits
-    """(h, w): what each 16x16 pixels of the padded picture cost.
+    """(h, w): what each `BLOCK` x `BLOCK` pixels of the padded picture cost.
 
     Side information counts evenly for the 4x4 blocks that it is of, a tile's residual layer evenly
     for the tile's blocks that show some of the picture.
     """
     parts: dict[str, float]
-    """Bits of the latents, the side information, the residual layer, and of all else in the file."""
+    """Bits of the latents, the side information, the residual layer, and all else in the file."""
 
 
 def is_lic_file(data: bytes) -> bool:
@@ -58,20 +55,23 @@ def bit_map(data: bytes, weights: str | Weights | None = None) -> BitMap:
     Raises
     ------
     LicError
-        As `lic.codec.decode`, and CorruptStreamError for a stream that does not decode.
+        As `lic.codec.decode`.
     """
     container = read_container(data, MAX_PIXELS)
     header = container.header
-    shape = padded(header.height) // LATENT_STRIDE, padded(header.width) // LATENT_STRIDE
+    shape = padded(header.height) // BLOCK, padded(header.width) // BLOCK
     latents, side, layer = np.zeros(shape), np.zeros(shape), _layer_bits(container, shape)
     executor = None
     for place, stream in zip(_tiles(container), container.streams, strict=True):
         if stream:
             executor = executor or resolve(weights or container.weights.id).executor
-            tile = place.scaled_down(LATENT_STRIDE)
+            tile = place.scaled_down(BLOCK)
             ledger = _Ledger(executor, latents[tile.slices], side[tile.slices])
             size = (place.height // TILE_UNIT, place.width // TILE_UNIT)
-            decode_latents(executor, [stream], size, header.quality, header.skip_below, ledger)
+            try:
+                decode_latents(executor, [stream], size, header.quality, header.skip_below, ledger)
+            except CorruptStreamError as error:
+                raise CorruptFileError(f"the picture's data does not decode: {error}") from error
     parts = {
         "latents": float(latents.sum()),
         "side information": float(side.sum()),
@@ -79,20 +79,6 @@ def bit_map(data: bytes, weights: str | Weights | None = None) -> BitMap:
     }
     rest = 8 * len(data) - sum(parts.values())
     return BitMap(latents + side + layer, {**parts, "all else": rest})
-
-
-def painted(blocks: Bits, top: float) -> NDArray[np.uint8]:
-    """Bits (h, w) as colours (h, w, 3), from those of 0 to those of ``top`` and more."""
-    places = np.linspace(0, 1, len(_COLOURS))
-    share = np.clip(blocks / max(top, 1e-9), 0, 1)
-    channels = [np.interp(share, places, values) for values in zip(*_COLOURS, strict=True)]
-    return np.rint(np.stack(channels, axis=2)).astype(np.uint8)
-
-
-def top_of(maps: list[BitMap]) -> float:
-    """The end of a scale that is good for all the maps, in bits."""
-    values = np.concatenate([each.blocks.ravel() for each in maps])
-    return float(np.percentile(values, _TOP_PERCENTILE))
 
 
 class _Ledger:
@@ -135,6 +121,6 @@ def _layer_bits(container: Container, shape: tuple[int, int]) -> Bits:
     bits = np.zeros(shape)
     picture = Region(0, 0, container.header.height, container.header.width)
     for place, layer in zip(_tiles(container), container.layers, strict=False):
-        seen = place.common(picture).scaled_out(LATENT_STRIDE)
+        seen = place.common(picture).scaled_out(BLOCK)
         bits[seen.slices] = 8 * len(layer) / (seen.height * seen.width)
     return bits
