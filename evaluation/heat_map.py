@@ -30,7 +30,8 @@ def painted(blocks: Bits, top: float) -> NDArray[np.uint8]:
     places = np.linspace(0, 1, len(_COLOURS))
     share = np.clip(blocks / max(top, 1e-9), 0, 1)
     channels = [np.interp(share, places, values) for values in zip(*_COLOURS, strict=True)]
-    return np.rint(np.stack(channels, axis=2)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(channels, axis=2)).astype(np.uint8)
+    return colours
 
 
 def top_of(maps: Sequence[BitMap]) -> float:

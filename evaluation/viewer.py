@@ -82,14 +82,13 @@ def viewer(
     top = top_of(known) if known else 0.0
     side = min(_DETAIL, height, width)
     y, x = (place + side / 2 for place in busiest_crop(pixels, side))
-    figures = [
-        _figure("original", [f"{width} &times; {height}"], pixels, None, 0, store, folder, 0)
-    ]
+    size = f"{width} &times; {height}"
+    figures = [_figure("original", [size], pixels, None, top, store, f"{folder}/0")]
     for i, (candidate, bits) in enumerate(zip(candidates, maps, strict=True), start=1):
         quality = "without loss" if math.isinf(candidate.psnr) else f"{candidate.psnr:.2f} dB"
         facts = [f"{candidate.bpp:.3f} bpp", quality, _size(len(candidate.data))]
         figures.append(
-            _figure(candidate.name, facts, candidate.pixels, bits, top, store, folder, i)
+            _figure(candidate.name, facts, candidate.pixels, bits, top, store, f"{folder}/{i}")
         )
     switch = '<label class="switch"><input type="checkbox" class="show-bits"> Bit map</label>'
     return "\n".join(
@@ -132,11 +131,11 @@ def _figure(
     bits: BitMap | None,
     top: float,
     store: Store,
-    folder: str,
-    index: int,
+    stem: str,
 ) -> str:
+    """A picture and its map of bits, of a scale up to ``top``, as files that begin with ``stem``."""
     height, width = pixels.shape[:2]
-    stem = f"{folder}/{index}-{file_name(name)}"
+    stem = f"{stem}-{file_name(name)}"
     kind, data = _lossless(pixels)
     text = html.escape(name)
     picture = (

@@ -6,6 +6,7 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Where the child process finds its ends of the pipes, by --remote-debugging-pipe.
 _COMMANDS, _ANSWERS = 3, 4
 _SPARE = 10
+# Seconds without an answer after which a browser hangs, and is not merely slow.
+_PATIENCE = 120
 
 
 class Browser:
@@ -65,6 +68,8 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
+            ready, _, _ = select.select([self._from], [], [], _PATIENCE)
+            assert ready, "the browser does not answer"
             some = os.read(self._from, 1 << 16)
             assert some, "the browser has gone"
             self._buffer += some
