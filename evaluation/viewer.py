@@ -133,7 +133,7 @@ def _figure(
     store: Store,
     stem: str,
 ) -> str:
-    """A picture and its map of bits, of a scale up to ``top``, as files that begin with ``stem``."""
+    """A picture and its map of bits, on a scale up to ``top``, in files named after ``stem``."""
     height, width = pixels.shape[:2]
     stem = f"{stem}-{file_name(name)}"
     kind, data = _lossless(pixels)
