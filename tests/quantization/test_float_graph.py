@@ -10,42 +10,29 @@ from lic.quantization.bits import BitPlan
 from lic.quantization.float_graph import FloatGraph
 
 
-@pytest.fixture(scope="module")
-def model() -> Deployable:
-    """A small network, no weight of which is zero."""
-    torch.manual_seed(5)
-    config = {"width": 24, "latents": 32, "hyper": 8, "hyper_width": 16, "features": 16}
-    sizes = {"context_width": 24, "synthesis_kernels": (5,), "correction": True}
-    model = create_model("deployable", {**config, **sizes})
-    assert isinstance(model, Deployable)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    return model.eval()
-
-
 def _last(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1)
 
 
 @torch.no_grad()
-def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
+def test_the_graphs_compute_what_the_modules_do(small_model: Deployable) -> None:
     x, quality = torch.rand(2, 3, 64, 128), torch.tensor([0.3, 0.8])
-    y = model.analysis(x, quality)
-    z = model.hyper_analysis(y, quality)
-    features = model.entropy.features(z, quality)
-    assert model.entropy.corrector is not None
-    synthesised = model.synthesis(y, quality) - 0.5
-    corrector, hyper_synthesis = model.entropy.corrector, model.entropy.synthesis
+    y = small_model.analysis(x, quality)
+    z = small_model.hyper_analysis(y, quality)
+    features = small_model.entropy.features(z, quality)
+    assert small_model.entropy.corrector is not None
+    synthesised = small_model.synthesis(y, quality) - 0.5
+    corrector, hyper_synthesis = small_model.entropy.corrector, small_model.entropy.synthesis
     pairs = [
-        (deployable.analysis_graph(model.analysis, FloatGraph(BitPlan())), x - 0.5, y),
-        (deployable.hyper_analysis_graph(model.hyper_analysis, FloatGraph(BitPlan())), y, z),
+        (deployable.analysis_graph(small_model.analysis, FloatGraph(BitPlan())), x - 0.5, y),
+        (deployable.hyper_analysis_graph(small_model.hyper_analysis, FloatGraph(BitPlan())), y, z),
         (deployable.hyper_synthesis_graph(hyper_synthesis, FloatGraph(BitPlan())), z, features),
         (
             deployable.corrector_graph(corrector, FloatGraph(BitPlan())),
             features,
             corrector(features),
         ),
-        (deployable.synthesis_graph(model.synthesis, FloatGraph(BitPlan())), y, synthesised),
+        (deployable.synthesis_graph(small_model.synthesis, FloatGraph(BitPlan())), y, synthesised),
     ]
     for graph, given, expected in pairs:
         result = graph.run([_last(given)], quality)[graph.outputs[0]]
@@ -54,13 +41,13 @@ def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("step", range(4))
-def test_a_context_step_is_the_modules(model: Deployable, step: int) -> None:
-    module = model.entropy.steps[step]
+def test_a_context_step_is_the_modules(small_model: Deployable, step: int) -> None:
+    module = small_model.entropy.steps[step]
     assert isinstance(module, ContextStep)
     graph = deployable.step_graph(module, FloatGraph(BitPlan()))
     quality = torch.tensor([0.5])
     features, decoded = torch.randn(1, 16, 8, 12), torch.randn(1, 32, 8, 12)
-    expected = model.entropy.steps[step](features, decoded)
+    expected = small_model.entropy.steps[step](features, decoded)
     inputs = [_last(features), _last(decoded)][: 2 if step else 1]
     result = graph.run(inputs, quality)[graph.outputs[0]]
     parts = result.unflatten(3, (4, expected.shape[1], -1)).permute(0, 4, 3, 5, 1, 2)

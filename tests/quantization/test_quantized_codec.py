@@ -11,35 +11,15 @@ from numpy.typing import NDArray
 
 from lic.integer_networks.graph import Graph, MixtureArrays
 from lic.integer_networks.reference import run
-from lic.models import create_model
 from lic.models.deployable.model import Deployable
 from lic.models.deployable.transforms import BlockShape
 from lic.quantization.bits import BitPlan, LayerBits, parse_bits
-from lic.quantization.calibration import PartRanges, calibrate
+from lic.quantization.calibration import PartRanges
 from lic.quantization.float_graph import Shapes
 from lic.quantization.quantized_codec import Ends, QuantizedCodec, QuantizedPart
+from lic.quantization.search.supernet import training_loss
 
 QUALITY = 6100
-
-
-@pytest.fixture(scope="module")
-def model() -> Deployable:
-    """A small network, no weight of which is zero."""
-    torch.manual_seed(5)
-    config = {"width": 24, "latents": 32, "hyper": 8, "hyper_width": 16, "features": 16}
-    sizes = {"context_width": 24, "synthesis_kernels": (5,), "correction": True}
-    model = create_model("deployable", {**config, **sizes})
-    assert isinstance(model, Deployable)
-    for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    model.side.freeze()
-    return model.eval()
-
-
-@pytest.fixture(scope="module")
-def ranges(model: Deployable) -> PartRanges:
-    torch.manual_seed(7)
-    return calibrate(model, [torch.rand(1, 3, 64, 128) for _ in range(2)])
 
 
 MIXED = BitPlan(
@@ -85,9 +65,9 @@ def _assert_same(part: QuantizedPart, ends: Ends, seed: int) -> None:
 @pytest.mark.parametrize("plan", [BitPlan(), parse_bits("8"), parse_bits("w4a6"), MIXED])
 @pytest.mark.parametrize("shapes", [{}, SMALLER], ids=["whole", "smaller"])
 def test_every_part_agrees_with_its_lowered_graph_to_the_last_integer(
-    model: Deployable, ranges: PartRanges, plan: BitPlan, shapes: Shapes
+    small_model: Deployable, small_ranges: PartRanges, plan: BitPlan, shapes: Shapes
 ) -> None:
-    codec = QuantizedCodec(model, [plan], ranges)
+    codec = QuantizedCodec(small_model, [plan], small_ranges)
     for parameter in codec.parameters():  # away from the start, as after training
         parameter += 0.01 * torch.randn_like(parameter)
     codec.choose(plan, shapes)
@@ -95,3 +75,28 @@ def test_every_part_agrees_with_its_lowered_graph_to_the_last_integer(
     assert len(exact.parts()) == 9
     for seed, (part, ends) in enumerate(exact.parts()):
         _assert_same(part, ends, seed)
+
+
+def test_a_network_goes_between_plans_with_one_set_of_weights(
+    small_model: Deployable, small_ranges: PartRanges
+) -> None:
+    codec = QuantizedCodec(small_model, [parse_bits("8"), parse_bits("w4a6")], small_ranges).eval()
+    sizes = []
+    for bits in ("8", "w4a6", "8"):
+        codec.choose(parse_bits(bits))
+        weights = [layer.weights for layer in codec.lower().synthesis.layers if hasattr(layer, "weights")]
+        sizes.append(sum(len(np.unique(w)) for w in weights))
+    assert sizes[0] == sizes[2] > 4 * sizes[1]
+
+
+def test_all_that_is_learned_has_gradients(
+    small_model: Deployable, small_ranges: PartRanges
+) -> None:
+    codec = QuantizedCodec(small_model, [parse_bits("w6a8")], small_ranges).train()
+    loss = training_loss(codec, torch.rand(2, 3, 64, 64), torch.tensor([0.2, 0.8]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    for name, parameter in codec.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    learned = [p.grad for n, p in codec.named_parameters() if ".learned." in n]
+    assert np.mean([bool(g.any()) for g in learned if g is not None]) > 0.9

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lic.cli.main import main
+from lic.codec.manifest import FOLDERS_VARIABLE, WeightsEntry
+from lic.codec.weights import load_weights
+from lic.quantization.errors import QuantizationError
+from lic.quantization.search.run import SearchRun, SearchSettings
+
+MakeFloatFile = Callable[[str], Path]
+MakeFolder = Callable[[Path, str, Path], WeightsEntry]
+
+
+@pytest.fixture(autouse=True)
+def weights(
+    tmp_path: Path,
+    float_file: MakeFloatFile,
+    make_weights_folder: MakeFolder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Float weights of the smallest preset, installed as "mine"."""
+    make_weights_folder(tmp_path / "weights", "mine", float_file("tiny"))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "weights"))
+
+
+def _settings(pictures: Path, **changes: object) -> SearchSettings:
+    values: dict[str, object] = {"evaluations": 26, "supernet_steps": 2, "batch": 2, "crops": 2}
+    return SearchSettings("mine", (str(pictures),), **(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_search_that_was_killed_goes_on_and_its_result_becomes_weights(
+    pictures: Path, tmp_path: Path
+) -> None:
+    told: list[str] = []
+    settings = _settings(pictures)
+    out = tmp_path / "search"
+
+    def dies(text: str) -> None:
+        if text.startswith("9:"):
+            raise KeyboardInterrupt
+        told.append(text)
+
+    with pytest.raises(KeyboardInterrupt):
+        SearchRun(settings, out, dies).run()
+    first = (out / "rated.jsonl").read_text()
+    assert len(first.splitlines()) == 9
+    rated = SearchRun(settings, out, told.append).run()
+    assert len({r.architecture for r in rated}) == 26
+    assert (out / "rated.jsonl").read_text().startswith(first)
+    assert len([text for text in told if text.startswith("supernet")]) == 1
+
+    front = json.loads((out / "front.json").read_text())
+    assert [r["cost"] for r in front] == sorted(r["cost"] for r in front)
+    assert [r["loss"] for r in front] == sorted((r["loss"] for r in front), reverse=True)
+    arguments = ["quantize", "mine", str(pictures), "--id", "found", "--out", str(tmp_path / "new")]
+    bits = str(out / front[0]["file"])
+    result = CliRunner().invoke(main, [*arguments, "--bits", bits, "--pictures", "2"])
+    assert result.exit_code == 0, result.output
+    load_weights(tmp_path / "new" / "found.safetensors", "found")
+
+
+@pytest.mark.parametrize("method", ["quantnas", "greedy", "random", "uniform"])
+def test_every_method_gives_a_front(pictures: Path, tmp_path: Path, method: str) -> None:
+    settings = _settings(pictures, method=method, evaluations=3, weight_bits=(8, 4), crops=1)
+    assert len(SearchRun(settings, tmp_path / "out", lambda text: None).run()) == 3
+    assert json.loads((tmp_path / "out" / "front.json").read_text())
+
+
+def test_impossible_budgets_and_unknown_words_are_named_errors(
+    pictures: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(QuantizationError, match="costs less"):
+        SearchRun(_settings(pictures, limit=0.01), tmp_path / "a", lambda text: None)
+    for word in ("method", "cost"):
+        with pytest.raises(QuantizationError, match="there are"):
+            _settings(pictures, **{word: "magic"})
+
+
+def test_damaged_folders_are_named_errors(pictures: Path, tmp_path: Path) -> None:
+    settings = _settings(pictures, method="uniform", evaluations=1, crops=1)
+    SearchRun(settings, tmp_path, lambda text: None).run()
+    with pytest.raises(QuantizationError, match="other settings"):
+        SearchRun(_settings(pictures, seed=5), tmp_path, lambda text: None)
+    log, net = tmp_path / "rated.jsonl", tmp_path / "supernet.pt"
+    good = log.read_text()
+    log.write_text(good + "[1, 2")
+    with pytest.raises(QuantizationError, match="line 2"):
+        SearchRun(settings, tmp_path, lambda text: None).run()
+    log.write_text(good)
+    net.write_bytes(net.read_bytes()[:1000])
+    with pytest.raises(QuantizationError, match="no readable supernet"):
+        SearchRun(settings, tmp_path, lambda text: None).run()
