@@ -19,6 +19,7 @@ import click
 from lic.cli.coding import PATH, decode, encode, max_pixels
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
+from lic.cli.export import export
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
 from lic.cli.signals import INTERRUPTED, TERMINATED, Terminated, raise_on_termination
@@ -149,5 +150,6 @@ for command in (encode, decode):
 main.add_command(evaluate)
 main.add_command(compare)
 main.add_command(quantize)
+main.add_command(export)
 main.add_command(train)
 main.add_command(weights)

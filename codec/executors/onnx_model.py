@@ -127,6 +127,18 @@ class OnnxModel:
         """A value, rounded half up."""
         return self.op("Floor", self.op("Add", value, self.constant(0.5)))
 
+    def unshuffle(self, value: str, factor: int, channels: int) -> str:
+        """Cells of factor x factor places, folded into so many channels."""
+        # Columns come first, then rows, each as the last of the axes that are free.
+        columns = self.reshape(value, 0, 0, -1, channels // factor)
+        rows = self.reshape(self.transpose(columns, 0, 2, 1, 3), 0, 0, -1, channels)
+        return self.transpose(rows, 0, 2, 1, 3)
+
+    def shuffle(self, value: str, factor: int, channels: int) -> str:
+        """The inverse of `unshuffle`."""
+        rows = self.reshape(self.transpose(value, 0, 2, 1, 3), 0, 0, -1, factor * channels)
+        return self.reshape(self.transpose(rows, 0, 2, 1, 3), 0, 0, -1, channels)
+
     def gained(self, value: str, factors: str) -> str:
         """A value times gains in 1/2**GAIN_BITS, rounded half up.
 
@@ -319,18 +331,12 @@ def _(layer: kinds.Concatenation, model: OnnxModel, sources: list[str], channels
 
 @_put.register
 def _(layer: kinds.Unshuffle, model: OnnxModel, sources: list[str], channels: int) -> str:
-    # Columns are folded first, then rows, each as the last of the axes that are free.
-    n = layer.factor
-    columns = model.reshape(sources[0], 0, 0, -1, channels // n)
-    rows = model.reshape(model.transpose(columns, 0, 2, 1, 3), 0, 0, -1, channels)
-    return model.transpose(rows, 0, 2, 1, 3)
+    return model.unshuffle(sources[0], layer.factor, channels)
 
 
 @_put.register
 def _(layer: kinds.Shuffle, model: OnnxModel, sources: list[str], channels: int) -> str:
-    n = layer.factor
-    rows = model.reshape(model.transpose(sources[0], 0, 2, 1, 3), 0, 0, -1, n * channels)
-    return model.reshape(model.transpose(rows, 0, 2, 1, 3), 0, 0, -1, channels)
+    return model.shuffle(sources[0], layer.factor, channels)
 
 
 @_put.register
