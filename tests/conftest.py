@@ -28,11 +28,13 @@ collect_ignore = [] if importlib.util.find_spec("torch") else list(WITH_TORCH)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips the tests marked with ``torch`` where it is not installed."""
-    if collect_ignore:
+    """Skips the tests marked with an extra, ``torch`` or ``onnx``, where it is not installed."""
+    for extra, packages in (("torch", ["torch"]), ("onnx", ["onnx", "onnxruntime"])):
+        if all(importlib.util.find_spec(package) for package in packages):
+            continue
         for item in items:
-            if item.get_closest_marker("torch"):
-                item.add_marker(pytest.mark.skip(reason="needs the extra torch"))
+            if item.get_closest_marker(extra):
+                item.add_marker(pytest.mark.skip(reason=f"needs the extra {extra}"))
 
 
 def pytest_report_header() -> str | None:

@@ -133,10 +133,10 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
         return IntegerExecutor(network, NumpyGraph)
     if device.split("-")[0] == "onnx":
         with extra("onnx", "onnx"), extra("onnxruntime", "onnx"):
-            from lic.codec.executors import onnx_graph
+            from lic.codec.executors.onnx_graph import graphs_on as onnx_graphs_on
 
-        return IntegerExecutor(network, onnx_graph.graphs_on(device))
+        return IntegerExecutor(network, onnx_graphs_on(device))
     with extra("torch", "torch"):
-        from lic.codec.executors import torch_graph
+        from lic.codec.executors.torch_graph import graphs_on
 
-    return IntegerExecutor(network, torch_graph.graphs_on("cpu" if device == "torch" else device))
+    return IntegerExecutor(network, graphs_on("cpu" if device == "torch" else device))
