@@ -13,6 +13,7 @@ from ..integer_networks.graphs import (
     Builder,
     assert_equal,
     inputs_of,
+    just_below_half,
     largest_gates,
     largest_sums,
     mixture,
@@ -59,6 +60,10 @@ def test_mixtures_of_subsampled_heads_are_exact(components: int, wide: bool) -> 
 
 def test_the_largest_sums_factors_and_addends_are_exact() -> None:
     check(*largest_sums(), 0)
+
+
+def test_products_of_more_than_53_bits_are_rounded_right() -> None:
+    check(*just_below_half(), 0)
 
 
 def test_the_largest_gates_and_gains_are_exact() -> None:

@@ -211,3 +211,14 @@ def largest_gates() -> tuple[Graph, Arrays]:
     graph = Graph(layers, (1, 2, 3, 4, 0))
     corners = [[a, b] for a in (-LARGEST, -1, LARGEST) for b in (-LARGEST, 1, LARGEST)]
     return graph, (np.array(corners, dtype=np.int16).reshape(1, 3, 3, 2),)
+
+
+def just_below_half() -> tuple[Graph, Arrays]:
+    """Products that are 2**-31 below a half after rescaling, and need more than 53 bits."""
+    factors = [2**29 + 1, 2**30 - 3, 123456789]
+    sums = [(2**30 - 1) * pow(factor, -1, 2**31) % 2**31 for factor in factors]
+    assert all(one * factor > 2**55 for one, factor in zip(sums, factors, strict=True))
+    weights, bias = np.zeros((3, 1), np.int8), np.array(sums, np.int32)
+    factor = Multiplier(fixed=np.array(factors, np.int32))
+    graph = Graph((Input("x", 1), Convolution((0,), weights, bias, factor, -(2**30), 2**30)), (1,))
+    return graph, (np.zeros((1, 1, 1, 1), np.int16),)
