@@ -8,6 +8,6 @@
 `decode`                  a decoder that needs no more than such a folder; a copy is in each
 ========================  ==================================================================
 
-`lic.codec.executors.onnx_model` has the layers of `exact`. README.md beside this module tells how
-to use a folder.
+`lic.codec.executors.onnx_model` has the layers of `exact`. exported.md, which becomes a folder's
+README.md, tells what is in it and how to use it.
 """
