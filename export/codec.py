@@ -28,7 +28,8 @@ class ExportedCodec:
     def __init__(self, folder: Path, device: str = "onnx", form: str = "exact") -> None:
         """Open all models of a folder on a device of `lic.codec.executors.onnx_graph.PROVIDERS`.
 
-        The transforms are those of a form: exact, float32 or int8.
+        The transforms are those of a form: exact, float32 or int8. Exact models run with CUDA where
+        the others run in TensorRT.
 
         Raises
         ------
@@ -37,12 +38,13 @@ class ExportedCodec:
         """
         self._manifest = json.loads((folder / MANIFEST).read_text())
         self._form = form
+        exact_device = "onnx-cuda" if device == "onnx-tensorrt" else device
         names = {Path(file).stem for file in self._manifest["files"]}
-        files = {name: (form if name in TRANSFORMS else "exact") for name in names}
-        self._sessions = {
-            name: open_session((folder / place / f"{name}.onnx").read_bytes(), device)
-            for name, place in files.items()
-        }
+        self._sessions = {}
+        for name in sorted(names):
+            own = form if name in TRANSFORMS else "exact"
+            model = (folder / own / f"{name}.onnx").read_bytes()
+            self._sessions[name] = open_session(model, exact_device if own == "exact" else device)
 
     def _run(self, name: str, quality: int, **inputs: NDArray[Any]) -> list[Any]:
         outputs: list[Any] = self._sessions[name].run(

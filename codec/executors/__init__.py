@@ -113,8 +113,8 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
     """An executor of a network of integers; all give the same integers.
 
     ``device`` is "cpu" for C++, "reference" for the definition in NumPy, "torch" for torch on the
-    CPU, "onnx", "onnx-cuda" or "onnx-tensorrt" for ONNX Runtime with its execution provider for the
-    CPU, CUDA or TensorRT, and else the name of a device of torch's, such as "cuda".
+    CPU, "onnx" or "onnx-cuda" for ONNX Runtime on the CPU or with CUDA, and else the name of a
+    device of torch's, such as "cuda".
 
     Raises
     ------

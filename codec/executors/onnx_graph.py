@@ -20,15 +20,15 @@ from lic.integer_networks import Graph, MixtureArrays
 from lic.integer_networks.graph import Result
 from lic.integer_networks.layers import Mixture
 
-_CPU = "CPUExecutionProvider"
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 PROVIDERS = {
     "onnx": (_CPU,),
-    "onnx-cuda": ("CUDAExecutionProvider", _CPU),
-    # It computes no doubles itself, and leaves these layers to the next one.
-    "onnx-tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", _CPU),
+    "onnx-cuda": (_CUDA, _CPU),
+    "onnx-tensorrt": ("TensorrtExecutionProvider", _CUDA, _CPU),
 }
 """ONNX Runtime's execution providers by lic's names of devices, the first choice first."""
-_MIXTURE_TYPES = (np.int32, np.int8, np.int16, np.uint8)
+EXACT_DEVICES = ("onnx", "onnx-cuda")
+"""Those that compute doubles; TensorRT takes floats in place of them."""
 
 
 def open_session(model: bytes, device: str) -> onnxruntime.InferenceSession:
@@ -54,7 +54,11 @@ def open_session(model: bytes, device: str) -> onnxruntime.InferenceSession:
 
 
 def graphs_on(device: str) -> Callable[[Graph], OnnxGraph]:
-    """What makes graphs that run on a device of `PROVIDERS`."""
+    """What makes graphs that run on a device of `EXACT_DEVICES`; raises MissingDeviceError."""
+    if device not in EXACT_DEVICES:
+        raise MissingDeviceError(
+            f"networks of integers run on {' or '.join(EXACT_DEVICES)}, not on {device!r}"
+        )
     return lambda graph: OnnxGraph(graph, device)
 
 

@@ -89,13 +89,19 @@ def test_a_device_that_cannot_be_used_is_a_named_error(device: str, network: Cod
 
 @pytest.mark.onnx
 @pytest.mark.parametrize("device", ["onnx-abacus", "onnx-tensorrt"])
-def test_a_provider_that_is_not_there_is_a_named_error(device: str, network: CodecNetwork) -> None:
+def test_a_device_that_cannot_be_exact_is_a_named_error(device: str, network: CodecNetwork) -> None:
+    with pytest.raises(MissingDeviceError, match=f"onnx or onnx-cuda, not on '{device}'"):
+        open_executor(network, device)
+
+
+@pytest.mark.onnx
+def test_a_provider_that_is_not_installed_is_a_named_error(network: CodecNetwork) -> None:
     import onnxruntime
 
-    if "TensorrtExecutionProvider" in onnxruntime.get_available_providers():
-        pytest.skip("this ONNX Runtime has all providers")
-    with pytest.raises(MissingDeviceError, match=rf"{device}.*CPUExecutionProvider"):
-        open_executor(network, device)
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(MissingDeviceError, match=r"'onnx-cuda' here; .*CPUExecutionProvider"):
+        open_executor(network, "onnx-cuda")
 
 
 def test_a_missing_package_is_a_named_error(
