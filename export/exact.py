@@ -36,13 +36,7 @@ _STEP_PLANE = ("batch", "step_height", "step_width")
 
 
 def exact_models(network: CodecNetwork) -> dict[str, OnnxModel]:
-    """Models by name; each has the input `quality`.
-
-    Raises
-    ------
-    GraphError
-        If the analysis cannot be limited as encoders do it.
-    """
+    """Models by name; each has the input `quality`."""
     makers: dict[str, Callable[[OnnxModel, CodecNetwork], None]] = {
         "analysis": _analysis,
         "targets": _targets,

@@ -155,7 +155,7 @@ class _Floats:
 
     def _quantized(self, value: str, known: Value) -> str:
         """A value rounded to 8 bits; what is beyond the calibrated maximum saturates."""
-        most = min(max(-known.low.min(), known.high.max()), LIMIT)
+        most = min(max(-known.low.min(), known.high.max(), 1), LIMIT)
         step = _constant(self._model, most / LIMIT / _BYTE)
         zero = self._model.constant(0, np.int8)
         rounded = self._model.op("QuantizeLinear", value, step, zero)
@@ -247,3 +247,8 @@ class _Floats:
     @_put.register
     def _(self, layer: kinds.Shuffle, sources: list[str]) -> str:
         return self._model.op("DepthToSpace", sources[0], blocksize=layer.factor, mode="DCR")
+
+    @_put.register
+    def _(self, layer: kinds.Subsample, sources: list[str]) -> str:
+        places = (layer.row, layer.column)
+        return self._model.slice(sources[0], (2, 3), places, [2**31 - 1] * 2, 2)

@@ -1,7 +1,7 @@
 """Graphs of integers in ONNX Runtime: the same integers as the reference's, on a CPU or a GPU.
 
-On a CPU, `lic.integer_networks.native` is many times faster. Use this where ONNX Runtime has a
-device that torch has not, and to check what `lic.export` writes.
+On a CPU, `lic.integer_networks.native` takes a fifth of the time. Use this where ONNX Runtime is at
+home and torch is not, such as on a GPU of a server.
 """
 
 from __future__ import annotations
