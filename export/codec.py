@@ -48,7 +48,7 @@ class ExportedCodec:
 
     def _run(self, name: str, quality: int, **inputs: NDArray[Any]) -> list[Any]:
         outputs: list[Any] = self._sessions[name].run(
-            None, {QUALITY: np.array([quality]), **inputs}
+            None, {QUALITY: np.array([quality], np.int64), **inputs}
         )
         return outputs
 
@@ -103,7 +103,7 @@ class ExportedCodec:
             inputs = {"features": features, "decoded": decoded}
             arrays = MixtureArrays(*self._run(f"step{step}", quality, **inputs))
             values = quantise(step, step_parameters(arrays)).reshape(arrays.centres.shape)
-            inputs = {"decoded": decoded, "values": values, "step": np.array([step])}
+            inputs = {"decoded": decoded, "values": values, "step": np.array([step], np.int64)}
             (decoded,) = self._run("place", quality, **inputs)
         latents: Latents = self._run("corrector", quality, features=features, decoded=decoded)[0]
         return latents

@@ -31,7 +31,7 @@ def decode(data: bytes, folder: Path) -> NDArray[np.uint8]:
     container = read_container(data, MAX_PIXELS)
     if container.weights.digest.hex() != manifest["weights"]["sha256"][:8]:
         raise SystemExit(f"the file was made with other weights: {container.weights.id}")
-    header, quality = container.header, np.array([container.header.quality])
+    header, quality = container.header, np.array([container.header.quality], np.int64)
     sessions: dict[str, onnxruntime.InferenceSession] = {}
 
     def run(name: str, **inputs: NDArray[Any]) -> list[Any]:
@@ -59,7 +59,7 @@ def decode(data: bytes, folder: Path) -> NDArray[np.uint8]:
             values[coded] += STEP * decoder.get_mixture(mixtures.select(coded)).astype(np.int64)
             values = np.clip(values, -LATENT_LIMIT, LATENT_LIMIT).astype(np.int32)
             decoder.check(values)
-            placed = {"values": values.reshape(centres.shape), "step": np.array([step])}
+            placed = {"values": values.reshape(centres.shape), "step": np.array([step], np.int64)}
             (decoded,) = run("place", decoded=decoded, **placed)
         decoder.finish()
         (latents,) = run("corrector", features=features, decoded=decoded)

@@ -89,7 +89,7 @@ class OnnxGraph:
         """As `lic.integer_networks.reference.run`."""
         self._graph.check_inputs(inputs)
         given = {f"input{place}": array for place, array in enumerate(inputs)}
-        given[QUALITY] = np.array([quality])
+        given[QUALITY] = np.array([quality], np.int64)
         arrays = iter(self._session.run(None, given))
         return tuple(
             MixtureArrays(*islice(arrays, len(MIXTURE)))

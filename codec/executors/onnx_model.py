@@ -85,7 +85,7 @@ class OnnxModel:
 
     def constant(self, values: Any, dtype: Any = np.float64) -> str:
         """A constant; equal ones are kept once."""
-        array = np.ascontiguousarray(np.asarray(values, dtype)).reshape(np.shape(values))
+        array = np.array(values, dtype, order="C")
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._constants:
             self._constants[key] = f"constant_{len(self._constants)}"

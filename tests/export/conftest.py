@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,6 @@ from lic.codec import DEFAULT_WEIGHTS
 
 if TYPE_CHECKING:
     from lic.export.codec import ExportedCodec
-
-HAS_ONNX = all(importlib.util.find_spec(package) for package in ("onnx", "onnxruntime"))
-collect_ignore_glob = [] if HAS_ONNX else ["test_*.py"]
-
-
-def pytest_report_header() -> str | None:
-    """Says what is not tested, and why."""
-    return None if HAS_ONNX else "without onnx and onnxruntime: not testing export"
 
 
 @pytest.fixture(scope="session")
