@@ -23,7 +23,7 @@ def export(weights_id: str, out: Path) -> None:
     """Write the integer weights ID as ONNX models of encoder and decoder.
 
     The exact form gives the same files and pixels as this program. Two forms of the transforms
-    alone are faster than it, and nearly the same. The README.md in the folder tells how to use them.
+    alone are faster than it, and nearly the same. A README.md in the folder tells more.
     """
     with extra("onnx", "onnx"), extra("onnxruntime", "onnx"):
         from lic.export.folder import export as exported
