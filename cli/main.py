@@ -17,11 +17,13 @@ from typing import Any, NoReturn
 import click
 
 from lic.cli.coding import PATH, decode, encode, max_pixels
+from lic.cli.corpus import encode_corpus
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
 from lic.cli.export import export
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
+from lic.cli.search import search
 from lic.cli.signals import INTERRUPTED, TERMINATED, Terminated, raise_on_termination
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder
@@ -48,9 +50,9 @@ class _Program(click.Group):
     """A group whose commands end with one sentence and the error's own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        raise_on_termination()
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
         try:
+            raise_on_termination()
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
             _check_environment()
             return super().invoke(ctx)
         except LicError as error:
@@ -96,6 +98,7 @@ def info(source: Path, max_pixels: int, as_json: bool) -> None:
         shown = (
             ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         )
+        shown = "none" if shown is None else shown
         click.echo(f"{key.replace('_', ' '):>16}  {shown}")
 
 
@@ -145,11 +148,12 @@ def _presets() -> dict[str, Any]:
     return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 
 
-for command in (encode, decode):
+for command in (encode, encode_corpus, decode):
     main.add_command(command)
 main.add_command(evaluate)
 main.add_command(compare)
 main.add_command(quantize)
+main.add_command(search)
 main.add_command(export)
 main.add_command(train)
 main.add_command(weights)

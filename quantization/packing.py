@@ -3,24 +3,73 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from lic.codec.errors import WeightsError
 from lic.codec.executors import open_executor
 from lic.codec.executors.known_answers import check_answers
 from lic.codec.manifest import find, new_entry, write_manifest
 from lic.codec.output import write_file
+from lic.codec.pixels import Pixels
 from lic.codec.weights import codec_bytes, read_codec
-from lic.models.deployable.model import Deployable
+from lic.integer_networks import GraphError
+from lic.models import CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
-from lic.quantization.codec_lowering import lower_codec
+from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
+from lic.quantization.bits import BitPlan, parse_bits
 from lic.quantization.comparison import Difference, differences
+from lic.quantization.errors import QuantizationError
+from lic.quantization.float_graph import Shapes
 from lic.quantization.pictures import middle_crops
+from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.search.run import SUPERNET, read_supernet
+from lic.quantization.search.space import read_architecture
+from lic.training.run import gather_settings, start
+
+
+@dataclass(frozen=True)
+class Training:
+    """A quantization-aware training: its folder and its settings."""
+
+    run: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """`lic.training.config.TrainingConfig`'s; the budget must be among them."""
+    assignments: Sequence[str] = ()
+    """More settings, as text."""
+    resume: bool = False
+    """Whether a run that is there goes on."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the integers of a network are to be."""
+
+    plan: BitPlan = field(default_factory=BitPlan)
+    shapes: Shapes = field(default_factory=dict)
+    supernet: Path | None = None
+    """Weights to begin with, if a search trained them."""
+
+
+def chosen(text: str) -> Chosen:
+    """What a text stands for: bits as in `parse_bits`, or a file that a search made.
+
+    Raises QuantizationError if it is neither.
+    """
+    file = Path(text)
+    if not file.is_file():
+        return Chosen(parse_bits(text))
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise QuantizationError(f"{text} cannot be read: {error}") from error
+    supernet = file.parent / SUPERNET
+    plan, shapes = read_architecture(values)
+    return Chosen(plan, shapes, supernet if supernet.exists() else None)
 
 
 def quantize(
@@ -30,18 +79,25 @@ def quantize(
     out: Path,
     notes: Mapping[str, Any],
     count: int,
+    wanted: Chosen | None = None,
+    training: Training | None = None,
 ) -> tuple[Path, list[Difference]]:
     """Lower the installed float weights ``source`` to integers, and write ``out``/ID.safetensors.
 
     ``count`` pictures below the folders calibrate the network, and as many others tell what it
-    costs. ``notes`` (summary, command) go to the manifest. Gives the file and the cost.
+    costs. ``notes`` (summary, command) go to the manifest. By default, bits are the default's and blocks
+    the network's; without a training, it is rounded as it is. Gives the file and the cost.
 
     Raises
     ------
     WeightsError
-        If the source is not installed or no network of the default family, or if the id is taken.
+        If the source is not installed, or if the id is taken.
     PictureError
         If there are too few pictures.
+    QuantizationError
+        If the source is no network of the default family, or cannot have so few bits.
+    TrainingError
+        As for `lic.training.run.start`.
     """
     found = find(source)
     target, manifest = new_entry(out, weights_id)
@@ -49,12 +105,16 @@ def quantize(
         _, model = load_network(found.file)
     except WeightsFileError as error:
         raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
-    if not isinstance(model, Deployable):
-        raise WeightsError(f"weights {source!r} are not of the default family, which has integers")
     crops = middle_crops(folders, 2 * count)
-    tensors = (torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255 for crop in crops)
-    seen = [next(tensors) for _ in range(count)]
-    data = codec_bytes(lower_codec(model.eval(), seen), source)
+    wanted = wanted or Chosen()
+    if training is None:
+        codec = _converted(deepcopy(model), wanted, crops[:count])
+    else:
+        codec = _trained(training, found.file, folders, wanted, crops[:count])
+    try:
+        data = codec_bytes(codec.lower(), source)
+    except GraphError as error:
+        raise QuantizationError(f"there are no exact integers of these bits: {error}") from error
     description, network = read_codec(data)
     check_answers(open_executor(network, "reference"), description["known_answers"])
     cost = differences(model, network, crops[count:])
@@ -63,3 +123,49 @@ def quantize(
     entry = replace(found.entry, kind="integer", source=source, sha256=digest, kodak=None, **notes)
     write_manifest(out, {**manifest, weights_id: entry})
     return target, cost
+
+
+def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> QuantizedCodec:
+    """The network in integers, before it is trained."""
+    plans = [wanted.plan]
+    state = None
+    if wanted.supernet is not None:
+        state = read_supernet(wanted.supernet)
+        plans += [BitPlan.from_values(values) for values in state["plans"]]
+    codec = quantized(model, plans, crops)
+    if state is not None:
+        try:
+            codec.load_state_dict(state["codec"])
+        except RuntimeError as error:
+            raise QuantizationError(f"{wanted.supernet} is of another network") from error
+    codec.choose(wanted.plan, wanted.shapes)
+    return codec.eval()
+
+
+def _trained(
+    training: Training, file: Path, folders: Sequence[Path], wanted: Chosen, crops: Sequence[Pixels]
+) -> QuantizedCodec:
+    """The network of a file after quantization-aware training, its side information frozen."""
+    given = {
+        "init": str(file.resolve()),
+        "folders": [str(folder.resolve()) for folder in folders],
+        "learning_rate": LEARNING_RATE,
+        "bf16": False,
+        **training.settings,
+    }
+    resume = training.resume
+    settings = gather_settings(
+        training.run, None, {} if resume else given, training.assignments, resume
+    )
+    finished = start(
+        settings,
+        training.run,
+        "cpu",
+        resume,
+        convert=lambda model: (_converted(model, wanted, crops), STAGES),
+    )
+    assert finished is not None
+    codec = finished.model
+    assert isinstance(codec, QuantizedCodec)
+    codec.side.freeze()
+    return codec.eval()
