@@ -40,7 +40,8 @@ device = click.option(
     "--device",
     default="cpu",
     show_default=True,
-    help="What runs the network: cpu, or a device of torch's, such as cuda. Results are the same.",
+    help="What runs the network: cpu; a device of torch's, such as cuda; onnx or onnx-cuda. "
+    "Results are the same.",
 )
 max_pixels = click.option(
     "--max-pixels",

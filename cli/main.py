@@ -20,6 +20,7 @@ from lic.cli.coding import PATH, decode, encode, max_pixels
 from lic.cli.corpus import encode_corpus
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
+from lic.cli.export import export
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
 from lic.cli.search import search
@@ -153,5 +154,6 @@ main.add_command(evaluate)
 main.add_command(compare)
 main.add_command(quantize)
 main.add_command(search)
+main.add_command(export)
 main.add_command(train)
 main.add_command(weights)

@@ -22,6 +22,8 @@ LARGEST = 32767
 
 ACCUMULATOR_LIMIT = 2**31 - 1
 MULTIPLIER_LIMIT = 2**31 - 1
+RESCALE_BITS = 31
+"""Fractional bits of the multipliers of accumulators."""
 GAIN_BITS = 20
 """Fractional bits of a gain's multiplier."""
 LOG_BITS = 16
@@ -29,7 +31,7 @@ LOG_BITS = 16
 
 # Coefficients of 2**x, 0 <= x < 1, in 1/2**30: a polynomial through Chebyshev nodes, off by at most
 # 1e-8. Part of the format: they are never fitted again.
-_EXP2 = (1073741824, 744260852, 257945486, 59571873, 10398316, 1330509, 234782)
+EXP2_COEFFICIENTS = (1073741824, 744260852, 257945486, 59571873, 10398316, 1330509, 234782)
 
 
 def rescale(accumulators: Integers, multipliers: Integers) -> Wide:
@@ -37,7 +39,8 @@ def rescale(accumulators: Integers, multipliers: Integers) -> Wide:
 
     It is the rounding doubling high product of two 32-bit integers, an instruction on ARM.
     """
-    return (accumulators.astype(np.int64) * multipliers + (1 << 30)) >> 31
+    half = 1 << (RESCALE_BITS - 1)
+    return (accumulators.astype(np.int64) * multipliers + half) >> RESCALE_BITS
 
 
 def apply_gain(values: Integers, multipliers: Integers) -> Wide:
@@ -68,8 +71,8 @@ def at_quality(table: Integers, quality: int) -> Wide:
 def exp2(logarithms: Wide) -> Wide:
     """2**x, rounded, of x in 1/2**16 from 0 to 31 (exclusive); at most 2**31 - 1."""
     whole, fraction = logarithms >> LOG_BITS, logarithms & ((1 << LOG_BITS) - 1)
-    power = np.full_like(logarithms, _EXP2[-1])
-    for coefficient in _EXP2[-2::-1]:
+    power = np.full_like(logarithms, EXP2_COEFFICIENTS[-1])
+    for coefficient in EXP2_COEFFICIENTS[-2::-1]:
         power = coefficient + ((power * fraction) >> LOG_BITS)
     # Twice the power, so that there is a bit to round by at the largest exponents, too.
     shift = 31 - whole

@@ -21,23 +21,34 @@ from lic.integer_networks.codec_network import CodecNetwork
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
 """Integer weights of the preset tiny; `tests/data/README.md` tells how they were made."""
-WITH_TORCH = ("models", "training", "quantization", "evaluation")
-"""Folders that need torch, or an extra that brings it; other such tests are skipped one by one."""
+EXTRAS = {
+    "torch": (("torch",), ("models", "training", "quantization", "evaluation")),
+    "onnx": (("onnx", "onnxruntime"), ("export",)),
+}
+"""Packages of extras, and folders that need the extra, or one that brings it.
 
-collect_ignore = [] if importlib.util.find_spec("torch") else list(WITH_TORCH)
+Other tests that do are marked with the extra's name, and skipped one by one.
+"""
+
+MISSING = [
+    extra
+    for extra, (packages, _) in EXTRAS.items()
+    if not all(importlib.util.find_spec(package) for package in packages)
+]
+collect_ignore = [folder for extra in MISSING for folder in EXTRAS[extra][1]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips the tests marked with ``torch`` where it is not installed."""
-    if collect_ignore:
+    """Skips the tests marked with an extra where it is not installed."""
+    for extra in MISSING:
         for item in items:
-            if item.get_closest_marker("torch"):
-                item.add_marker(pytest.mark.skip(reason="needs the extra torch"))
+            if item.get_closest_marker(extra):
+                item.add_marker(pytest.mark.skip(reason=f"needs the extra {extra}"))
 
 
-def pytest_report_header() -> str | None:
+def pytest_report_header() -> list[str]:
     """Says what is not tested, and why."""
-    return f"without torch: not testing {', '.join(collect_ignore)}" if collect_ignore else None
+    return [f"without {extra}: not testing {', '.join(EXTRAS[extra][1])}" for extra in MISSING]
 
 
 @pytest.fixture(scope="session")

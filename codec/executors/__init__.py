@@ -4,11 +4,13 @@
 `Executor`                the protocol: NumPy arrays in and out, a batch at a time, no bytes
 `integers`                a network of integers, by any means of running its graphs
 `torch_graph`             runs such graphs in torch, on a GPU or a CPU
+`onnx_model`              such graphs as ONNX models
+`onnx_graph`              runs these in ONNX Runtime
 `torch`                   a network of floats (the research family) in torch
 ========================  ==================================================================
 
-`open_executor` chooses for a network of integers. The two modules that need torch are imported on
-demand.
+`open_executor` chooses for a network of integers. The modules that need torch or ONNX are imported
+on demand.
 """
 
 from __future__ import annotations
@@ -111,14 +113,15 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
     """An executor of a network of integers; all give the same integers.
 
     ``device`` is "cpu" for C++, "reference" for the definition in NumPy, "torch" for torch on the
-    CPU, and else the name of a device of torch's, such as "cuda".
+    CPU, "onnx" or "onnx-cuda" for ONNX Runtime on the CPU or with CUDA, and else the name of a
+    device of torch's, such as "cuda".
 
     Raises
     ------
     MissingPackageError
-        If torch is asked for and not installed.
+        If torch or ONNX is asked for and not installed.
     MissingDeviceError
-        If torch cannot use the device.
+        If torch or ONNX Runtime cannot use the device.
     """
     from lic.codec.executors.integers import IntegerExecutor, NumpyGraph
 
@@ -128,6 +131,11 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
         return IntegerExecutor(network, NativeGraph)
     if device == "reference":
         return IntegerExecutor(network, NumpyGraph)
+    if device.split("-")[0] == "onnx":
+        with extra("onnx", "onnx"), extra("onnxruntime", "onnx"):
+            from lic.codec.executors.onnx_graph import graphs_on as onnx_graphs_on
+
+        return IntegerExecutor(network, onnx_graphs_on(device))
     with extra("torch", "torch"):
         from lic.codec.executors.torch_graph import graphs_on
 

@@ -94,10 +94,7 @@ class IntegerExecutor:
 
     def side_tables(self, quality: int) -> FactorizedTables:
         """The distributions of the Z channels of the side information."""
-        counts = self.network.side_counts[self.network.side_level(quality)]
-        channels, width = counts.shape
-        lengths = np.full(channels, width - 1, np.int32)
-        return FactorizedTables(counts.astype(np.uint32), -(lengths // 2), lengths)
+        return side_tables(self.network.side_counts[self.network.side_level(quality)])
 
     def entropy_path(self, side: Integers, quality: int, quantise: Quantise) -> Latents:
         """All steps, for symbols (B, h/4, w/4, Z) of the side information."""
@@ -109,7 +106,7 @@ class IntegerExecutor:
             inputs = (features, decoded)[: len(self.network.steps[step].inputs)]
             (arrays,) = runner.run(inputs, quality)
             assert isinstance(arrays, MixtureArrays)
-            values = quantise(step, _parameters(arrays)).reshape(arrays.centres.shape)
+            values = quantise(step, step_parameters(arrays)).reshape(arrays.centres.shape)
             scatter(self.network.activations(values, quality), step, decoded)
         if self._corrector is None:
             return decoded
@@ -133,7 +130,15 @@ def _centred(pixels: Pixels) -> Activations:
     return centred
 
 
-def _parameters(arrays: MixtureArrays) -> StepParameters:
+def side_tables(counts: NDArray[np.int32]) -> FactorizedTables:
+    """The tables of cumulative counts (Z, 2 R + 2) of the symbols -R..R."""
+    channels, width = counts.shape
+    lengths = np.full(channels, width - 1, np.int32)
+    return FactorizedTables(counts.astype(np.uint32), -(lengths // 2), lengths)
+
+
+def step_parameters(arrays: MixtureArrays) -> StepParameters:
+    """What a step's network gives, picture by picture and without the axes of the plane."""
     batch = arrays.centres.shape[0]
     flat = (a.reshape(*a.shape[:2], -1) for a in (arrays.logits, arrays.means, arrays.scales))
     mixtures = tuple(MixtureParameters(*parts) for parts in zip(*flat, strict=True))

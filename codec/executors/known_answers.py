@@ -7,17 +7,20 @@ were made, before a picture depends on it. They are cheap enough to be checked a
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lic.codec.executors import Integers, StepParameters
+from lic.codec.executors import Executor, Integers, Latents, StepParameters
 from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.pixels import Pixels
 
-_QUALITY = 4321
+QUALITY = 4321
+"""At which the picture is coded."""
 _SIDE = 64
+_Analyse = Callable[[Pixels, int], Latents]
 
 
 def _picture() -> Pixels:
@@ -30,7 +33,15 @@ def _picture() -> Pixels:
 
 
 def known_answers(executor: IntegerExecutor) -> dict[str, int]:
-    """CRC-32 of what each part of an executor's network gives for the picture."""
+    """CRC-32 of what each part of an executor's network gives for the picture.
+
+    The analysis is the one of the weights, without the limits of encoders.
+    """
+    return answers_after(executor.analyse_without_limits, executor)
+
+
+def answers_after(analyse: _Analyse, executor: Executor) -> dict[str, int]:
+    """Known answers of an analysis, and of all that an executor makes of its latents."""
     found: dict[str, int] = {}
 
     def note(part: str, *arrays: NDArray[Any]) -> None:
@@ -38,11 +49,11 @@ def known_answers(executor: IntegerExecutor) -> dict[str, int]:
             data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
             found[part] = zlib.crc32(data, found.get(part, 0))
 
-    latents = executor.analyse_without_limits(_picture(), _QUALITY)
+    latents = analyse(_picture(), QUALITY)
     note("analysis", latents)
-    side = executor.side_information(latents, _QUALITY)
+    side = executor.side_information(latents, QUALITY)
     note("hyper_analysis", side)
-    targets = executor.targets(latents, _QUALITY)
+    targets = executor.targets(latents, QUALITY)
 
     def quantise(step: int, parameters: StepParameters) -> Integers:
         mixture = parameters.mixtures[0]
@@ -50,9 +61,9 @@ def known_answers(executor: IntegerExecutor) -> dict[str, int]:
         residual = executor.gather(targets, step) - parameters.centres
         return (parameters.centres + (residual + 32) // 64 * 64).astype(np.int32)
 
-    decoded = executor.entropy_path(side, _QUALITY, quantise)
+    decoded = executor.entropy_path(side, QUALITY, quantise)
     note("latents", decoded)
-    note("synthesis", executor.synthesise(decoded, _QUALITY))
+    note("synthesis", executor.synthesise(decoded, QUALITY))
     return found
 
 

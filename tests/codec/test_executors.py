@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lic.codec.errors import MissingDeviceError
+from lic.codec.errors import MissingDeviceError, MissingPackageError
 from lic.codec.executors import Executor, open_executor
 from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.executors.known_answers import check_answers, known_answers
@@ -34,7 +35,14 @@ def results(executor: Executor, pixels: Pixels, quality: int) -> list[Any]:
 
 
 @pytest.mark.parametrize("quality", [0, 1, 4999, 10000])
-@pytest.mark.parametrize("device", ["cpu", pytest.param("torch", marks=pytest.mark.torch)])
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param("torch", marks=pytest.mark.torch),
+        pytest.param("onnx", marks=pytest.mark.onnx),
+    ],
+)
 def test_every_executor_computes_what_the_reference_does(
     device: str, quality: int, network: CodecNetwork, budgie: Pixels
 ) -> None:
@@ -77,3 +85,29 @@ def test_an_executor_that_computes_something_else_is_refused(network: CodecNetwo
 def test_a_device_that_cannot_be_used_is_a_named_error(device: str, network: CodecNetwork) -> None:
     with pytest.raises(MissingDeviceError, match=device):
         open_executor(network, device)
+
+
+@pytest.mark.onnx
+@pytest.mark.parametrize("device", ["onnx-abacus", "onnx-tensorrt"])
+def test_a_device_that_cannot_be_exact_is_a_named_error(device: str, network: CodecNetwork) -> None:
+    with pytest.raises(MissingDeviceError, match=f"onnx or onnx-cuda, not on '{device}'"):
+        open_executor(network, device)
+
+
+@pytest.mark.onnx
+def test_a_provider_that_is_not_installed_is_a_named_error(network: CodecNetwork) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    with pytest.raises(MissingDeviceError, match=r"'onnx-cuda' here; .*CPUExecutionProvider"):
+        open_executor(network, "onnx-cuda")
+
+
+def test_a_missing_package_is_a_named_error(
+    network: CodecNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "lic.codec.executors.onnx_graph", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingPackageError, match=r"onnx.*pip install 'lic\[onnx\]'"):
+        open_executor(network, "onnx")
