@@ -116,6 +116,7 @@ void Picture::decode(const Network* network, uint32_t channels, std::size_t thre
     const std::size_t row = checked_size(header.width, channels);
     if (stride == 0) stride = row;
     if (stride < row) throw Failure(LIC_BAD_ARGUMENT, "rows are longer than the stride");
+    const std::vector<uint8_t> plane = alpha();
     if (needs_network()) {
         if (!network) {
             throw Failure(LIC_BAD_WEIGHTS, "the picture cannot be decoded without weights");
@@ -126,7 +127,6 @@ void Picture::decode(const Network* network, uint32_t channels, std::size_t thre
                                                container_.weights_id);
         }
     }
-    const std::vector<uint8_t> plane = alpha();
     const Canvas canvas(pixels, stride, channels, gray_, plane, header.width);
     decode_tiles(container_, network, threads,
                  [&](const Region& region, const uint8_t* rgb) { canvas.put(region, rgb); });
