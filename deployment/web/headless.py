@@ -59,7 +59,7 @@ class Outcome:
     """What a browser made of a file."""
 
     result: dict[str, Any]
-    """Width, height and time in ms, and what the file says; or the status and message of an error."""
+    """Width, height, time in ms and what the file says; or an error's status and message."""
     pixels: bytes = field(repr=False)
     """RGBA, row by row; none of a file that does not decode."""
 

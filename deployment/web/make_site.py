@@ -1,8 +1,8 @@
 """Puts beside lic.wasm what a browser needs, and all of it into one page.
 
-``python make_site.py SITE WEIGHTS``: SITE is the folder of lic.wasm, which any web server can serve.
-Its ``lic.html`` is index.html with everything inside it: browsers load nothing else from a folder
-that is not served.
+``python make_site.py SITE WEIGHTS``: SITE is the folder of lic.wasm, and any web server can serve
+it. Its ``lic.html`` is index.html with everything inside it: browsers load nothing else from a
+folder that is not served.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,17 +17,13 @@ from lic import codec
 
 from .conftest import QUICK, ROOT, run
 
-WEB = ROOT / "deployment/web"
-
 
 @pytest.fixture(scope="module")
-def headless() -> ModuleType:
+def headless() -> Iterator[ModuleType]:
     """The module that runs a browser."""
-    spec = importlib.util.spec_from_file_location("headless", WEB / "headless.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "deployment/web")
+        yield importlib.import_module("headless")
 
 
 @pytest.fixture(scope="module")
