@@ -104,13 +104,17 @@ void scatter(const std::vector<int32_t>& latents, std::size_t step, std::size_t 
              const std::vector<int32_t>& gains, std::vector<int16_t>& decoded) {
     const std::size_t channels = gains.size(), quarter = channels / kSteps;
     const std::size_t cells = columns / 2;
-    for (std::size_t at = 0; at < latents.size(); ++at) {
-        const std::size_t channel = at % channels, cell = at / channels;
-        const Place place = kPlaces[channel / quarter ^ step];
-        const std::size_t row = cell / cells * 2 + place.row;
-        const std::size_t column = cell % cells * 2 + place.column;
-        const int64_t value = (int64_t{latents[at]} * gains[channel] + (1 << 19)) >> 20;
-        decoded[(row * columns + column) * channels + channel] = saturate(value);
+    const int32_t* from = latents.data();
+    for (std::size_t cell = 0; cell < latents.size() / channels; ++cell) {
+        for (std::size_t group = 0; group < kSteps; ++group) {
+            const Place place = kPlaces[group ^ step];
+            const std::size_t row = cell / cells * 2 + place.row;
+            const std::size_t column = cell % cells * 2 + place.column;
+            int16_t* to = decoded.data() + (row * columns + column) * channels;
+            for (std::size_t c = group * quarter; c < (group + 1) * quarter; ++c) {
+                to[c] = saturate((int64_t{*from++} * gains[c] + (1 << 19)) >> 20);
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 /* Decoding of lic files, for C and every language that calls C.
  *
- * Nothing is global, so that threads may share weights and files, which no call changes after they
- * were opened; nothing is thrown, printed or written, and no file is opened. Bytes need not be
+ * There is no global state, so that threads may share weights and files, which no call changes after
+ * they were opened; nothing is thrown, printed or written, and no file is opened. Bytes need not be
  * trusted: no memory is taken for a picture before its size, as the header tells it, was compared
  * with the caller's limit, and what is damaged is an error.
  *
