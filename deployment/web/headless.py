@@ -6,11 +6,14 @@ that ``make_site.py`` made. Needs Chromium and the package lic.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -147,6 +150,87 @@ def decode_in_browser(browser: str, site: Path, files: Sequence[bytes]) -> list[
         raise RuntimeError(found["failed"].decode())
     names = map(str, range(len(files)))
     return [Outcome(json.loads(found[name]), found[f"{name}/pixels"]) for name in names]
+
+
+class _DevTools:
+    """The two pipes of Chromium's DevTools protocol: JSON, each message with a zero at its end."""
+
+    def __init__(self, browser: str, profile: Path) -> None:
+        commands, self._commands = map(_beyond_usual, os.pipe())
+        self._answers, answers = map(_beyond_usual, os.pipe())
+
+        def place() -> None:
+            os.dup2(commands, 3)
+            os.dup2(answers, 4)
+
+        self._program = subprocess.Popen(
+            [*browser_command(browser, profile, "about:blank"), "--remote-debugging-pipe"],
+            preexec_fn=place,
+            pass_fds=(3, 4),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(commands)
+        os.close(answers)
+        self._count, self._read = 0, b""
+
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        """The result of a method."""
+        self._count += 1
+        message = {"id": self._count, "method": method, "params": parameters}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while True:
+            answer, end, rest = self._read.partition(b"\0")
+            if not end:
+                more = os.read(self._answers, 2**16)
+                if not more:
+                    raise RuntimeError("the browser has ended")
+                self._read += more
+                continue
+            self._read = rest
+            fields: dict[str, Any] = json.loads(answer)
+            if fields.get("id") == self._count:
+                result: dict[str, Any] = fields["result"]
+                return result
+
+    def close(self) -> None:
+        """End the browser."""
+        self._program.kill()
+        self._program.wait()
+        os.close(self._commands)
+        os.close(self._answers)
+
+
+def _beyond_usual(descriptor: int) -> int:
+    """The same pipe by a number that no other takes in the browser."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 10)
+    os.close(descriptor)
+    return moved
+
+
+def value_in_page(browser: str, url: str, expression: str, seconds: float = SECONDS) -> Any:
+    """The value of an expression of JavaScript in a page, as soon as it is true, or at the end."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        tools = _DevTools(browser, Path(profile))
+        try:
+            target = tools.call("Target.createTarget", url=url)["targetId"]
+            attached = tools.call("Target.attachToTarget", targetId=target, flatten=True)
+            end = time.monotonic() + seconds
+            while True:
+                result = tools.call(
+                    "Runtime.evaluate",
+                    attached["sessionId"],
+                    expression=expression,
+                    returnByValue=True,
+                )
+                value = result["result"].get("value")
+                if value or time.monotonic() > end:
+                    return value
+                time.sleep(0.1)
+        finally:
+            tools.close()
 
 
 def _main(site: Path, paths: Sequence[Path]) -> None:

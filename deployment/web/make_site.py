@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-IMPORT = 'import { Lic } from "./lic.js";'
 
 
 def make_site(site: Path, weights: Path) -> None:
     """Complete a site; ``weights`` is the file that index.html names."""
-    for name in ("index.html", "lic.js"):
+    for name in ("index.html", "lic.js", "worker.js"):
         shutil.copyfile(SOURCES / name, site / name)
     shutil.copyfile(weights, site / weights.name)
     (site / "lic.html").write_text(_one_page(site, weights.name))
@@ -26,17 +25,21 @@ def make_site(site: Path, weights: Path) -> None:
 
 def _one_page(site: Path, weights: str) -> str:
     page = (site / "index.html").read_text()
-    replaced = {}
-    for name in (weights, "lic.wasm"):
-        data = base64.b64encode((site / name).read_bytes()).decode()
-        replaced[f'"{name}"'] = f'"data:application/octet-stream;base64,{data}"'
-    # Last, since the script has names of files in its comments.
-    replaced[IMPORT] = (site / "lic.js").read_text().replace("export class", "class")
-    for old, new in replaced.items():
-        if page.count(old) != 1:
-            raise ValueError(f"index.html does not have {old} once")
-        page = page.replace(old, new)
+    module = (site / "lic.js").read_text().replace("export class", "class")
+    worker = _replaced((site / "worker.js").read_text(), 'import { Lic } from "./lic.js";', module)
+    contents = {"worker.js": worker.encode()}
+    contents |= {name: (site / name).read_bytes() for name in (weights, "lic.wasm")}
+    for name, content in contents.items():
+        kind = "text/javascript" if name.endswith(".js") else "application/octet-stream"
+        data = base64.b64encode(content).decode()
+        page = _replaced(page, f'"{name}"', f'"data:{kind};base64,{data}"')
     return page
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    if text.count(old) != 1:
+        raise ValueError(f"{old} does not stand once where it should be replaced")
+    return text.replace(old, new)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ add_executable(lic_wasm native/api.cpp)
 target_link_libraries(lic_wasm PRIVATE lic)
 set_target_properties(lic_wasm PROPERTIES OUTPUT_NAME lic SUFFIX .wasm
                                           RUNTIME_OUTPUT_DIRECTORY ${LIC_SITE})
-set(LIC_PAGES index.html lic.js make_site.py)
+set(LIC_PAGES index.html lic.js worker.js make_site.py)
 list(TRANSFORM LIC_PAGES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)
 set_target_properties(lic_wasm PROPERTIES LINK_DEPENDS "${LIC_PAGES}")
 target_link_options(lic_wasm PRIVATE -O3 -sSTANDALONE_WASM --no-entry -sALLOW_MEMORY_GROWTH
