@@ -1,5 +1,15 @@
-"""`python -m lic.cli`: the program without its script, as torchrun starts it."""
+"""The start of the program: of its script, and of `python -m lic.cli`, as torchrun starts it."""
 
-from lic.cli.main import main
+from lic.cli.signals import end_on_interruption
 
-main()
+
+def main() -> None:
+    """Load the program and run it."""
+    end_on_interruption()
+    from lic.cli.main import main
+
+    main()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from typing import Protocol
 import click
 
 from lic.cli.jobs import Existing, Job, Naming, described, screen
-from lic.cli.memory import is_out_of_memory
+from lic.cli.memory import out_of_memory_named
 from lic.cli.progress import Bar
 from lic.cli.signals import (
     TERMINATED,
@@ -198,15 +198,12 @@ def outcomes(
 
 def _attempt(work: Work, job: Job, report: Report = ignore) -> Done | LicError:
     try:
-        return work(job, report)
+        with out_of_memory_named(shown(job.source)):
+            return work(job, report)
     except LicError as error:
         if isinstance(error, work.fatal):
             raise
         return error
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        return LicError(f"not enough memory for {shown(job.source)}")
 
 
 def _attempt_or_end(work: Work, job: Job) -> Done | LicError:

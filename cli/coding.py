@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 from click.core import ParameterSource
@@ -27,9 +27,10 @@ from lic.codec.errors import (
 )
 from lic.codec.input import STANDARD, picture_source, read_lic_file
 from lic.codec.output import write_file
-from lic.codec.progress import Report
+from lic.codec.progress import Report, ignore
 
 if TYPE_CHECKING:
+    from lic.codec.pixels import Picture
     from lic.codec.targets import Target
 
 PATH = click.Path(path_type=Path)
@@ -162,12 +163,20 @@ class Encoding:
 
     def __call__(self, job: Job, report: Report) -> Done:
         """Encode one."""
+        source = picture_source(job.source)
+        data, picture = self.compress(source, report)
+        _write(job, data)
+        read = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
+        height, width = picture.pixels.shape[:2]
+        return Done(read, len(data), height * width, len(data), picture.original.notes())
+
+    def compress(self, source: Path | BinaryIO, report: Report = ignore) -> tuple[bytes, Picture]:
+        """The lic file of a picture file, and what was coded of it; raises LicError."""
         import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
         from lic import codec
         from lic.codec.images import stripped
         from lic.codec.picture import load_picture
 
-        source = picture_source(job.source)
         picture = stripped(load_picture(source), self.strip)
         data = codec.encode(
             picture,
@@ -179,10 +188,7 @@ class Encoding:
             self.target,
             self.max_error,
         )
-        _write(job, data)
-        read = source.stat().st_size if isinstance(source, Path) else len(source.getvalue())
-        height, width = picture.pixels.shape[:2]
-        return Done(read, len(data), height * width, len(data), picture.original.notes())
+        return data, picture
 
 
 @dataclass(frozen=True)
@@ -221,55 +227,87 @@ class Decoding:
         return Done(len(data), len(written), header.width * header.height, len(data))
 
 
+_ENCODING_OPTIONS = (
+    click.option(
+        "-q",
+        "--quality",
+        type=click.FloatRange(0, 100),
+        default=DEFAULT_QUALITY,
+        show_default=True,
+        help="0 (smallest file) to 100 (best picture).",
+    ),
+    click.option(
+        "--target-size", type=_size, metavar="BYTES", help="At most this size, such as 200k."
+    ),
+    click.option("--target-bpp", type=_POSITIVE, help="At most so many bits a pixel."),
+    click.option("--target-psnr", type=_POSITIVE, help="So many dB, within 0.05."),
+    click.option("--lossless", is_flag=True, help="Keep every sample as it is."),
+    click.option(
+        "--max-error",
+        type=click.IntRange(0, 255),
+        help="No sample is off by more: 1 to 3 are hardly seen, 0 is --lossless.",
+    ),
+    weights_id,
+    weights_folder,
+    click.option(
+        "--effort",
+        type=click.IntRange(0, 9),
+        default=0,
+        show_default=True,
+        metavar="0..9",
+        help="Time spent on a smaller file: 0 is quick, 3 worth a second or ten, 9 takes minutes; "
+        "all but 0 need torch.",
+    ),
+    parts.strip,
+    device,
+)
+
+
+def encoding_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `Encoding`, which it gets as ``encoding``."""
+
+    @functools.wraps(command)
+    def wrapped(
+        quality: float,
+        target_size: int | None,
+        target_bpp: float | None,
+        target_psnr: float | None,
+        lossless: bool,
+        max_error: int | None,
+        weights: str,
+        effort: int,
+        strip: tuple[str, ...],
+        device: str,
+        **rest: Any,
+    ) -> None:
+        import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
+        from lic.codec.targets import Target
+
+        targets = {"target_size": target_size, "target_bpp": target_bpp, "target_psnr": target_psnr}
+        bounds = {"lossless": lossless, "max_error": max_error}
+        _check_one_aim(click.get_current_context(), **targets, **bounds)
+        bound = 0 if lossless else max_error
+        if effort and bound is not None:
+            raise click.UsageError("--lossless and --max-error exclude --effort")
+        aimed = any(value is not None for value in targets.values())
+        target = Target(target_size, target_bpp, target_psnr) if aimed else None
+        encoding = Encoding(quality, target, bound, weights, effort, device, strip)
+        command(encoding=encoding, **rest)
+
+    for option in reversed(_ENCODING_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
 @click.command()
 @batch_options
-@click.option(
-    "-q",
-    "--quality",
-    type=click.FloatRange(0, 100),
-    default=DEFAULT_QUALITY,
-    show_default=True,
-    help="0 (smallest file) to 100 (best picture).",
-)
-@click.option("--target-size", type=_size, metavar="BYTES", help="At most this size, such as 200k.")
-@click.option("--target-bpp", type=_POSITIVE, help="At most so many bits a pixel.")
-@click.option("--target-psnr", type=_POSITIVE, help="So many dB, within 0.05.")
-@click.option("--lossless", is_flag=True, help="Keep every sample as it is.")
-@click.option(
-    "--max-error",
-    type=click.IntRange(0, 255),
-    help="No sample is off by more: 1 to 3 are hardly seen, 0 is --lossless.",
-)
-@weights_id
-@weights_folder
-@click.option(
-    "--effort",
-    type=click.IntRange(0, 9),
-    default=0,
-    show_default=True,
-    metavar="0..9",
-    help="Time spent on a smaller file: 0 is quick, 3 worth a second or ten, 9 takes minutes; "
-    "all but 0 need torch.",
-)
-@parts.strip
-@device
-@click.pass_context
+@encoding_options
 def encode(
-    context: click.Context,
     arguments: tuple[Path, ...],
     output: Path | None,
     out_dir: Path | None,
     options: Options,
-    quality: float,
-    target_size: int | None,
-    target_bpp: float | None,
-    target_psnr: float | None,
-    lossless: bool,
-    max_error: int | None,
-    weights: str,
-    effort: int,
-    strip: tuple[str, ...],
-    device: str,
+    encoding: Encoding,
 ) -> None:
     """Compress pictures: photo.png to photo.lic, beside it.
 
@@ -277,21 +315,15 @@ def encode(
     arguments the second is OUTPUT, - for the standard output, unless it has a picture's suffix.
     lic files are replaced; other files that exist are not, unless --overwrite is given.
     """
-    import lic.cli.numpy_threads  # noqa: F401  # before all that loads NumPy
-    from lic.codec.picture import SUFFIXES
-    from lic.codec.targets import Target
+    naming = pictures_to_lic()
+    run(encoding, plan(arguments, naming, output, out_dir), naming, options)
 
-    targets = {"target_size": target_size, "target_bpp": target_bpp, "target_psnr": target_psnr}
-    bounds = {"lossless": lossless, "max_error": max_error}
-    _check_one_aim(context, **targets, **bounds)
-    bound = 0 if lossless else max_error
-    if effort and bound is not None:
-        raise click.UsageError("--lossless and --max-error exclude --effort")
-    aimed = any(value is not None for value in targets.values())
-    target = Target(target_size, target_bpp, target_psnr) if aimed else None
-    naming = Naming("picture", SUFFIXES, ".lic", MAGIC)
-    work = Encoding(quality, target, bound, weights, effort, device, strip)
-    run(work, plan(arguments, naming, output, out_dir), naming, options)
+
+def pictures_to_lic() -> Naming:
+    """What `lic encode` reads and writes."""
+    from lic.codec.picture import SUFFIXES
+
+    return Naming("picture", SUFFIXES, ".lic", MAGIC)
 
 
 @click.command()

@@ -24,6 +24,13 @@ _COMPRESSAI = click.option(
     metavar="ARCH=CKPT[,CKPT...]",
     help="A CompressAI architecture with checkpoints, lowest rate first; may be repeated.",
 )
+_BPP = click.option(
+    "--bpp",
+    type=click.FloatRange(0, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="Rate, in bits a pixel, of the pictures to look at.",
+)
 
 
 def _qualities(_: click.Context, __: click.Parameter, value: str) -> tuple[float, ...]:
@@ -77,7 +84,14 @@ def _codecs(
 @_COMPRESSAI
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The report's folder.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--sheet-bpp", default=0.3, show_default=True, help="Rate of the contact sheets.")
+@_BPP
+@click.option(
+    "--shown",
+    type=click.IntRange(1),
+    default=6,
+    show_default=True,
+    help="How many of the pictures the page shows.",
+)
 @click.option("--manifest", is_flag=True, help="Also write the points to the weights' manifest.")
 def evaluate(
     folder: Path | None,
@@ -89,12 +103,14 @@ def evaluate(
     compressai: tuple[str, ...],
     out: Path,
     jobs: int,
-    sheet_bpp: float,
+    bpp: float,
+    shown: int,
     manifest: bool,
 ) -> None:
     """Measure rate and distortion on the pictures in FOLDER, by real files.
 
-    Writes pictures.csv, summary.json, plots and report.html to --out. Rows that are already in
+    Writes pictures.csv, summary.json, plots and report.html to --out; the page has the pictures to
+    look at, as `lic compare` shows them, in the folder shown. Rows that are already in
     pictures.csv are not measured again. Published curves are of the 24 pictures of Kodak: only if
     FOLDER holds these, there are BD-rates against them.
     """
@@ -103,7 +119,7 @@ def evaluate(
     from lic.codec.picture import list_pictures
     from lic.evaluation import anchors, hard_pictures
     from lic.evaluation.points import note_points
-    from lic.evaluation.report import REFERENCE, EmptyEvaluationError, write_report
+    from lic.evaluation.report import REFERENCE, EmptyEvaluationError, spread, write_report
     from lic.evaluation.sweep import summarise, sweep, usable
 
     if (folder is None) == (picture_set is None):
@@ -138,7 +154,7 @@ def evaluate(
             lambda row: bar.update(task, advance=1, description=row.codec),
         )
     summary = {**summarise(codecs, rows, published), "skipped": skipped}
-    write_report(out, summary, codecs, pictures, sheet_bpp, published)
+    write_report(out, summary, codecs, pictures, spread(pictures, shown), bpp, published)
     anchor = "VTM" if published else REFERENCE
     for name, columns in summary["codecs"].items():
         rate = summary["bd_rate"].get(anchor, {}).get(name)
@@ -165,7 +181,7 @@ def evaluate(
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("target", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--bpp", type=click.FloatRange(0, min_open=True), default=0.3, show_default=True)
+@_BPP
 @weights_ids
 @weights_folder
 @_PEERS
@@ -178,17 +194,28 @@ def compare(
     peers: str,
     compressai: tuple[str, ...],
 ) -> None:
-    """Put PICTURE through every codec at the rate nearest to --bpp; TARGET is a contact sheet."""
+    """Put PICTURE through every codec at the rate nearest to --bpp.
+
+    TARGET is, by its suffix, a page to look into the pictures (.html), or a contact sheet (.png or
+    another kind of picture).
+    """
     import numpy as np
 
     from lic.codec.output import write_file
     from lic.codec.picture import check_picture_path, picture_bytes, read_picture
     from lic.evaluation.compare import contact_sheet, nearest_rate
 
-    check_picture_path(target)
+    as_page = target.suffix.lower() in (".html", ".htm")
+    if not as_page:
+        check_picture_path(target)
     pixels = read_picture(picture)
     codecs = _codecs(weights, (0.0, 100.0), peers, compressai)
     candidates = [nearest_rate(codec, pixels, bpp) for codec in codecs]
     for candidate in candidates:
         click.echo(f"{candidate.name}: {candidate.bpp:.4f} bpp, {candidate.psnr:.2f} dB")
-    write_file(target, picture_bytes(np.asarray(contact_sheet(pixels, candidates)), target))
+    if as_page:
+        from lic.evaluation.viewer import comparison_page
+
+        write_file(target, comparison_page(picture.name, pixels, candidates, bpp))
+    else:
+        write_file(target, picture_bytes(np.asarray(contact_sheet(pixels, candidates)), target))

@@ -25,6 +25,7 @@ EXIT_CODES = {
     19: "some of several inputs failed; the others are done",
     20: "no file of the picture keeps to the target",
     21: "the picture has no such region or size",
+    22: "no network of so many bits or so small a budget",
     130: "interrupted (Ctrl-C)",
     143: "terminated (SIGTERM)",
 }

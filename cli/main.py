@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from lic.cli.coding import PATH, decode, encode, max_pixels
+from lic.cli.corpus import encode_corpus
 from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
 from lic.cli.memory import is_out_of_memory
@@ -47,9 +48,9 @@ class _Program(click.Group):
     """A group whose commands end with one sentence and the error's own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        raise_on_termination()
-        warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
         try:
+            raise_on_termination()
+            warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of them is an error
             _check_environment()
             return super().invoke(ctx)
         except LicError as error:
@@ -95,6 +96,7 @@ def info(source: Path, max_pixels: int, as_json: bool) -> None:
         shown = (
             ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
         )
+        shown = "none" if shown is None else shown
         click.echo(f"{key.replace('_', ' '):>16}  {shown}")
 
 
@@ -144,7 +146,7 @@ def _presets() -> dict[str, Any]:
     return {name: {"summary": p.summary, **describe(name)} for name, p in PRESETS.items()}
 
 
-for command in (encode, decode):
+for command in (encode, encode_corpus, decode):
     main.add_command(command)
 main.add_command(evaluate)
 main.add_command(compare)

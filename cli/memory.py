@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lic.codec.errors import LicError
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -17,3 +21,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     if torch is None or not isinstance(error, RuntimeError):
         return False
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+@contextmanager
+def out_of_memory_named(name: str) -> Iterator[None]:
+    """A context whose work is about an input; raises LicError with its name if memory runs out."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise LicError(f"not enough memory for {name}") from error

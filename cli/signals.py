@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -21,10 +22,30 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise Terminated(TERMINATED)
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"lic: interrupted\n")
+    os._exit(INTERRUPTED)
+
+
+def end_on_interruption() -> None:
+    """Make Ctrl-C end the program with one line until `raise_on_termination` is called.
+
+    It is for the time when modules are loaded: there is nothing to clean up, and a module may take
+    KeyboardInterrupt for an error of its own. Where Ctrl-C is ignored, it stays so.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _end)
+
+
 def raise_on_termination() -> None:
-    """Make SIGTERM raise `Terminated` from now on, if this is the main thread."""
+    """Make SIGTERM raise `Terminated` from now on, if this is the main thread.
+
+    Ctrl-C raises KeyboardInterrupt again after `end_on_interruption`.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is _end:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

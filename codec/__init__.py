@@ -31,7 +31,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lic.codec.container import Container, Header, read_container, read_header
+from lic.codec.container import Container, Header, check_size, read_container, read_header
 from lic.codec.errors import LicError, PictureError, RegionError
 from lic.codec.progress import Report, ignore
 from lic.codec.tiling import Region
@@ -215,7 +215,7 @@ def decode_picture(
     """As `decode`, with all that the file keeps of the picture.
 
     If ``truncated``, a file that was cut off is no error as long as all is there that comes before
-    the network's streams, the last box: the tiles that are missing are gray.
+    the streams, those of the residual layer and the network's: tiles that are missing are gray.
     """
     from lic.codec.alpha import unpack_alpha
     from lic.codec.coding import decode_pixels
@@ -224,7 +224,10 @@ def decode_picture(
     from lic.codec.pixels import Picture, mean_gray
     from lic.codec.weights import resolve
 
-    whole = completed(data) if truncated else data
+    whole = data
+    if truncated:
+        check_size(read_header(data), max_pixels)
+        whole = completed(data)
     container = read_container(whole, max_pixels)
     header, boxes = container.header, container.ancillary
     part = _part(header, region)

@@ -67,6 +67,11 @@ def varint(value: int) -> bytes:
     return bytes(out)
 
 
+def box(kind: str, payload: bytes) -> bytes:
+    """A box: its type, its length and its payload."""
+    return kind.encode("ascii") + varint(len(payload)) + payload
+
+
 def is_type(kind: str) -> bool:
     """Whether a box can have this type."""
     return len(kind) == 1 and kind.isascii() and kind.isalpha()

@@ -22,11 +22,11 @@ from lic.codec.boxes import (
     STREAMS,
     WEIGHTS,
     Reader,
+    box,
     check_type,
     is_type,
     join,
     split,
-    varint,
 )
 from lic.codec.errors import (
     CorruptFileError,
@@ -193,10 +193,7 @@ class Container:
             **({LAYERS: join(self.layers)} if self.layers else {}),
             STREAMS: join(self.streams),
         }
-        return {
-            kind: kind.encode("ascii") + varint(len(payload)) + payload
-            for kind, payload in payloads.items()
-        }
+        return {kind: box(kind, payload) for kind, payload in payloads.items()}
 
 
 def read_header(data: bytes) -> Header:

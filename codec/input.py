@@ -50,7 +50,7 @@ def read_lic_file(path: Path, max_pixels: int) -> bytes:
         header = read_header(start)
         check_size(header, max_pixels)
         most = _BYTES_A_PIXEL * header.padded_pixels + _OTHER_BYTES
-        return start + _read_all(file, path, most)
+        return start + _read_all(file, shown(path), most)
 
 
 def picture_source(path: Path) -> Path | NamedBytes:
@@ -61,7 +61,12 @@ def picture_source(path: Path) -> Path | NamedBytes:
     with _opened(path) as file:
         if path != STANDARD and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             return path
-        return NamedBytes(_read_all(file, path, _PICTURE_BYTES), shown(path))
+        return read_picture_bytes(file, shown(path))
+
+
+def read_picture_bytes(file: BinaryIO, name: str) -> NamedBytes:
+    """All of an open picture file, which messages call by its name; raises LimitError."""
+    return NamedBytes(_read_all(file, name, _PICTURE_BYTES), name)
 
 
 def shown(path: Path) -> str:
@@ -90,8 +95,8 @@ def _unreadable(path: Path, error: OSError) -> PictureError:
     return PictureError(f"cannot read {shown(path)}: {error.strerror or error}")
 
 
-def _read_all(file: BinaryIO, path: Path, most: int) -> bytes:
+def _read_all(file: BinaryIO, name: str, most: int) -> bytes:
     data = file.read(most + 1)
     if len(data) > most:
-        raise LimitError(f"{shown(path)} has more than {most} bytes, which no such picture takes")
+        raise LimitError(f"{name} has more than {most} bytes, which no such picture takes")
     return data

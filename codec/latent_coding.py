@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.executors import Executor, Integers, Latents, StepParameters
 from lic.codec.tiling import Region
-from lic.entropy_coding import Decoder, Encoder
+from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
 from lic.integer_networks.codec_network import LATENT_LIMIT
 
 _STEP = 64
@@ -32,6 +33,23 @@ class CodedTile:
     stream: bytes
     decoded: Latents
     """Latents (h, w, M) that the stream decodes to."""
+
+
+class Observer(Protocol):
+    """Is shown the symbols of streams as they are decoded, with their distributions."""
+
+    def side(self, picture: int, symbols: Integers, tables: FactorizedTables) -> None:
+        """The symbols (h, w, Z) of a picture's side information."""
+
+    def step(
+        self,
+        picture: int,
+        step: int,
+        coded: NDArray[np.intp],
+        symbols: Integers,
+        mixtures: MixtureParameters,
+    ) -> None:
+        """The symbols of a step's coded latents, and their places among all latents of the step."""
 
 
 def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray[np.intp]:
@@ -102,8 +120,11 @@ def decode_latents(
     shape: tuple[int, int],
     quality: int,
     skip_below: int,
+    observer: Observer | None = None,
 ) -> Latents:
     """Latents (B, 4h, 4w, M), ready for the synthesis, of streams whose z are of shape (h, w).
+
+    ``observer`` is shown all symbols.
 
     Raises
     ------
@@ -113,14 +134,19 @@ def decode_latents(
     decoders = [Decoder(stream) for stream in streams]
     tables = executor.side_tables(quality)
     side = np.empty((len(decoders), *shape, tables.channels), np.int32)
-    for symbols, decoder in zip(side, decoders, strict=True):
+    for picture, (symbols, decoder) in enumerate(zip(side, decoders, strict=True)):
         symbols[:] = decoder.get_factorized(_channels(symbols), tables).reshape(symbols.shape)
+        if observer:
+            observer.side(picture, symbols, tables)
 
     def quantise(step: int, parameters: StepParameters) -> Integers:
         values = np.empty_like(parameters.centres)
         for picture, decoder in enumerate(decoders):
             coded = _coded(parameters, picture, skip_below)
-            symbols = decoder.get_mixture(parameters.mixtures[picture].select(coded))
+            mixtures = parameters.mixtures[picture].select(coded)
+            symbols = decoder.get_mixture(mixtures)
+            if observer:
+                observer.step(picture, step, coded, symbols, mixtures)
             values[picture] = _decoded(parameters.centres[picture], coded, symbols)
             decoder.check(values[picture])
         return values

@@ -12,13 +12,17 @@ from lic.codec.boxes import (
     ALPHA,
     CHECKSUM_BYTES,
     HEAD_BYTES,
+    LAYERS,
     NAMES,
     STREAMS,
     Reader,
+    box,
     check_type,
+    join,
+    split,
 )
 from lic.codec.container import HEADER_BYTES, Header, read_header
-from lic.codec.errors import LimitError
+from lic.codec.errors import LimitError, TruncatedFileError
 
 # Bytes a pixel that missing streams may have taken.
 _LONGEST_PIXEL = 4
@@ -35,10 +39,11 @@ class Outline:
     """Whether the picture has alpha."""
 
 
-def read_outline(file: IO[bytes], max_box: int) -> Outline:
+def read_outline(file: IO[bytes], max_box: int, truncated: bool = False) -> Outline:
     """The outline of an open file, of which no more than that is read, nor verified.
 
-    ``max_box`` limits the bytes of a box that is read.
+    ``max_box`` limits the bytes of a box that is read. If ``truncated``, a file may be cut off in
+    the residual layer or behind it, where encoders write nothing but streams.
 
     Raises
     ------
@@ -47,28 +52,34 @@ def read_outline(file: IO[bytes], max_box: int) -> Outline:
     header = read_header(file.read(HEADER_BYTES))
     boxes: dict[str, bytes] = {}
     seen: set[str] = set()
-    while STREAMS not in seen:
-        # A type and the longest length; what of it is too much is read again.
-        start = file.tell()
-        reader = Reader(data := file.read(HEAD_BYTES), 0, len(data))
-        kind = reader.take(1).decode("latin-1")
-        check_type(kind, seen)
-        seen.add(kind)
-        length = reader.varint()
-        file.seek(start + reader.position)
-        if kind in NAMES and kind.islower():
-            if length > max_box:
-                raise LimitError(f"the file has {length} bytes of {NAMES[kind]}")
-            boxes[kind] = file.read(length)
-        else:
-            file.seek(length, os.SEEK_CUR)
+    try:
+        while STREAMS not in seen:
+            # A type and the longest length; what of it is too much is read again.
+            start = file.tell()
+            reader = Reader(data := file.read(HEAD_BYTES), 0, len(data))
+            kind = reader.take(1).decode("latin-1")
+            check_type(kind, seen)
+            seen.add(kind)
+            length = reader.varint()
+            file.seek(start + reader.position)
+            if kind in NAMES and kind.islower():
+                if length > max_box:
+                    raise LimitError(f"the file has {length} bytes of {NAMES[kind]}")
+                boxes[kind] = file.read(length)
+            else:
+                file.seek(length, os.SEEK_CUR)
+    except TruncatedFileError:
+        if not (truncated and LAYERS in seen):
+            raise
     return Outline(header, boxes, ALPHA in seen)
 
 
 def completed(data: bytes) -> bytes:
     """A file that was cut off within its streams, with zeros for what is missing.
 
-    Its checksum fits. A file that is whole, or longer than its header lets expect, stays as it is.
+    Of one that was cut off within the residual layer's streams, which come before the network's,
+    tiles that the layer codes alone still decode; all others get streams that do not. The checksum
+    fits. A file that is whole, or longer than its header lets expect, stays as it is.
 
     Raises
     ------
@@ -78,17 +89,29 @@ def completed(data: bytes) -> bytes:
     header = read_header(data)
     reader = Reader(data, HEADER_BYTES, len(data))
     seen: set[str] = set()
-    while True:
-        kind = reader.take(1).decode("latin-1")
-        check_type(kind, seen)
-        seen.add(kind)
-        length = reader.varint()
-        if kind == STREAMS:
-            break
-        reader.take(length)
-    end = reader.position + length
-    too_long = length > _LONGEST_PIXEL * header.padded_pixels
-    if len(data) >= end + CHECKSUM_BYTES or too_long:
-        return data
-    body = data.ljust(end, b"\0")[:end]
+    layers = b""
+    try:
+        while STREAMS not in seen:
+            start = reader.position
+            kind = reader.take(1).decode("latin-1")
+            check_type(kind, seen)
+            seen.add(kind)
+            length = reader.varint()
+            end = reader.position + length
+            if kind in (LAYERS, STREAMS) and length > _LONGEST_PIXEL * header.padded_pixels:
+                return data
+            if kind == LAYERS:
+                before = data[:start]
+                layers = data[reader.position : end].ljust(length, b"\0")
+            if kind != STREAMS:
+                reader.take(length)
+    except TruncatedFileError:
+        if not layers:
+            raise
+        streams = [b"" if layer else b"\0" for layer in split(layers, header.tiles)]
+        body = before + box(LAYERS, layers) + box(STREAMS, join(streams))
+    else:
+        if len(data) >= end + CHECKSUM_BYTES:
+            return data
+        body = data.ljust(end, b"\0")[:end]
     return body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little")

@@ -1,7 +1,8 @@
 """The coder again, in NumPy: slow, short, and writing the same bytes as the native one.
 
 Use it to check `coder` (the tests compare them), or to write the format in another language: it
-follows FORMAT.md without the native coder's shortcuts. Never needed otherwise.
+follows FORMAT.md without the native coder's shortcuts. `symbol_bits` tells what each symbol costs,
+which the native coder does not.
 """
 
 from __future__ import annotations
@@ -113,6 +114,20 @@ class TableDistributions:
         """Return the counts below symbols (n,) of the channels at `index`."""
         counts: Integers = self._counts[self._channels[index], v - self.low[index]]
         return counts
+
+
+def symbol_bits(symbols: Symbols, model: Distributions) -> npt.NDArray[np.float64]:
+    """Return the ideal code length (n,) in bits of each of the symbols (n,), escapes included."""
+    wanted = symbols.astype(np.int64)
+    v = np.clip(wanted, model.low, model.high)
+    everything = slice(None)
+    frequency = model.cumulative(v + 1, everything) - model.cumulative(v, everything)
+    bits: npt.NDArray[np.float64] = PROBABILITY_BITS - np.log2(frequency)
+    escaped = (v == model.low) | (v == model.high)
+    # An escape is an Exp-Golomb code of the distance: with b bits in distance + 1, it has 2 b - 1.
+    distance = np.abs(wanted - v)[escaped]
+    bits[escaped] += 2 * np.frexp(distance + 1.0)[1] - 1
+    return bits
 
 
 class ReferenceCheck:

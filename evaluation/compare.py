@@ -28,6 +28,8 @@ class Candidate:
     bpp: float
     psnr: float
     pixels: Pixels
+    data: bytes
+    """The file."""
 
 
 def nearest_rate(codec: Codec, pixels: Pixels, bpp: float) -> Candidate:
@@ -48,7 +50,7 @@ def nearest_rate(codec: Codec, pixels: Pixels, bpp: float) -> Candidate:
             low, high = (setting, high) if rate < bpp else (low, setting)
     assert best is not None
     decoded = codec.decode(best[2])
-    return Candidate(codec.name, best[0], best[1], psnr(pixels, decoded), decoded)
+    return Candidate(codec.name, best[0], best[1], psnr(pixels, decoded), decoded, best[2])
 
 
 def busiest_crop(pixels: Pixels, side: int) -> tuple[int, int]:

@@ -14,6 +14,9 @@ from lic.codec.errors import extra
 _COLOURS = [f"C{i}" for i in range(10)]
 _MEASURED = list(itertools.product(("o-", "s-", "^-", "D-", "v-"), _COLOURS))
 _PUBLISHED = list(itertools.product(("--", ":", "-."), _COLOURS))
+# Width and height in inches.
+_WIDE = (11, 6)
+_NARROW = (4.8, 6.5)
 _LABELS = {"psnr": "PSNR (dB)", "ms_ssim_db": "MS-SSIM (dB)"}
 
 
@@ -22,13 +25,15 @@ def rate_distortion_plot(
     published: Mapping[str, Mapping[str, Any]],
     metric: str,
     kind: str,
+    narrow: bool = False,
 ) -> bytes:
     """A picture file of curves of ``metric`` ("psnr" or "ms_ssim_db") over bpp.
 
     ``curves`` are drawn solid with their points, ``published`` ones with dashes; no two look alike.
-    ``kind`` is "png" or "svg". Raises MissingPackageError without matplotlib.
+    ``kind`` is "png" or "svg". A ``narrow`` plot, for telephones, has the names of the curves below
+    it. Raises MissingPackageError without matplotlib.
     """
-    figure = _figure()
+    figure = _figure(_NARROW if narrow else _WIDE)
     axes = figure.add_subplot(
         xlabel="bits per pixel (whole file)", ylabel=_LABELS[metric], xlim=(0, 1.7)
     )
@@ -45,7 +50,10 @@ def rate_distortion_plot(
                 )
     axes.grid(alpha=0.3)
     if axes.has_data():
-        axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        if narrow:
+            figure.legend(fontsize=8, loc="outside lower center", ncols=2)
+        else:
+            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _rendered(figure, kind)
 
 
@@ -108,7 +116,7 @@ def training_plot(
 
     Raises MissingPackageError without matplotlib.
     """
-    figure = _figure()
+    figure = _figure(_WIDE)
     for place, (name, label) in enumerate(_CURVES.items(), start=1):
         axes = figure.add_subplot(2, 2, place, xlabel="step", ylabel=label)
         steps = [point.step for point in history]
@@ -130,10 +138,10 @@ def training_plot(
     return _rendered(figure, "png")
 
 
-def _figure() -> Any:
+def _figure(size: tuple[float, float]) -> Any:
     with extra("matplotlib", "evaluation"):
         from matplotlib.figure import Figure
-    return Figure(figsize=(11, 6), layout="constrained")
+    return Figure(figsize=size, layout="constrained")
 
 
 def _rendered(figure: Any, kind: str) -> bytes:

@@ -25,7 +25,7 @@ from lic.evaluation import anchors
 from lic.evaluation.codecs import peers
 from lic.evaluation.compare import Candidate, contact_sheet
 from lic.evaluation.metrics import bd_rate, psnr
-from lic.evaluation.page import image, page, table
+from lic.evaluation.page import embedded, image, page, plot, table
 from lic.evaluation.plots import (
     TrainingPoint,
     ValidationPoint,
@@ -52,7 +52,11 @@ def write_training_report(
     ``held_out`` are picture files, of which the middle 768x768 pixels are measured. Raises
     MissingPackageError without matplotlib or bjontegaard.
     """
-    parts = [f"<h1>{html.escape(out.name)}</h1>", image(training_plot(history, validations))]
+    curves = embedded("training.png", training_plot(history, validations))
+    parts = [
+        f"<h1>{html.escape(out.name)}</h1>",
+        plot(curves, "Loss, rate, PSNR and learning rate over the steps"),
+    ]
     pictures = [pixels for path in held_out if (pixels := _middle(path)) is not None]
     if pictures:
         parts += _rates(weights, pictures)
@@ -61,7 +65,8 @@ def write_training_report(
             buffer = io.BytesIO()
             shown = [_candidate(weights, pixels, quality) for quality in _SHOWN_QUALITIES]
             contact_sheet(pixels, shown).save(buffer, "PNG")
-            parts.append(f"<p>{image(buffer.getvalue())}</p>")
+            sheet = embedded("sheet.png", buffer.getvalue())
+            parts.append(image(sheet, "The original and the decoded pictures"))
     write_file(out / "report.html", page(out.name, parts))
 
 
@@ -79,7 +84,7 @@ def _candidate(weights: Weights, pixels: Pixels, quality: float) -> Candidate:
     data = codec.encode(pixels, quality, weights)
     decoded = codec.decode(data, weights)
     bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
-    return Candidate(f"quality {quality:g}", quality, bpp, psnr(pixels, decoded), decoded)
+    return Candidate(f"quality {quality:g}", quality, bpp, psnr(pixels, decoded), decoded, data)
 
 
 def _rates(weights: Weights, pictures: Sequence[Pixels]) -> list[str]:
@@ -110,7 +115,10 @@ def _rates(weights: Weights, pictures: Sequence[Pixels]) -> list[str]:
         f"<p>{len(pictures)} held-out pictures, by real files. JPEG and WebP were measured on the "
         "same pictures; dashed curves are published ones on the Kodak pictures, comparable only if "
         "those were the held-out ones.</p>",
-        image(rate_distortion_plot(curves, published, "psnr", "png")),
+        plot(
+            embedded("psnr.png", rate_distortion_plot(curves, published, "psnr", "png")),
+            "PSNR over bits per pixel",
+        ),
         table(
             ["quality", "bpp", "PSNR (dB)"],
             [

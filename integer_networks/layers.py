@@ -175,17 +175,24 @@ class Add:
 
 @dataclass(frozen=True, eq=False)
 class Gain:
-    """A value times a gain for each channel in 1/2**20, saturated."""
+    """A value times a gain for each channel in 1/2**20, limited to low..high.
+
+    Limits of fewer bits make activations that are cheap to multiply.
+    """
 
     sources: tuple[int, ...]
     multiplier: Multiplier
+    low: int = -LARGEST
+    high: int = LARGEST
 
     def value(self, sources: Sequence[Value]) -> Value:
-        """All of 16 bits."""
+        """Bounds by the limits, which are of 16 bits."""
         source = sources[0].require_activations()
         self.multiplier.check(source.channels)
         require(self.multiplier.offsets is None, "a gain has no offsets")
-        return saturated(source)
+        _check_limits(self.low, self.high)
+        result = uniform(self.low, self.high, source.channels, source.resolution)
+        return result.require_activations()
 
 
 @dataclass(frozen=True, eq=False)

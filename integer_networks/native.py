@@ -155,7 +155,7 @@ def _(layer: kinds.Add, native: _native.Graph) -> None:
 
 @_put.register
 def _(layer: kinds.Gain, native: _native.Graph) -> None:
-    native.gain(layer.sources[0])
+    native.gain(layer.sources[0], layer.low, layer.high)
 
 
 @_put.register

@@ -111,7 +111,8 @@ def _(layer: kinds.Add, sources: list[Wide], quality: int) -> Wide:
 
 @compute.register
 def _(layer: kinds.Gain, sources: list[Wide], quality: int) -> Wide:
-    return saturate(apply_gain(sources[0], factors(layer.multiplier, quality)))
+    gained = apply_gain(sources[0], factors(layer.multiplier, quality))
+    return saturate(gained, layer.low, layer.high)
 
 
 @compute.register

@@ -26,6 +26,8 @@ Arrays = dict[str, NDArray[Any]]
 _PARTS = ("analysis", "hyper_analysis", "hyper_synthesis", "corrector", "synthesis")
 _STEPS = tuple(f"step{step}" for step in range(STEPS))
 _TABLES = ("to_steps", "from_steps", "side_counts")
+# Files made before these fields have none of them; the classes have their defaults.
+_OPTIONAL: dict[type, tuple[str, ...]] = {kinds.Gain: ("low", "high")}
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(kinds.Layer)}
 
 
@@ -115,6 +117,8 @@ def _made(kind: type, values: dict[str, Any], place: str, arrays: Arrays) -> Any
     for name, hint in _hints(kind).items():
         if hint is Multiplier:
             made[name] = _made(Multiplier, {}, f"{place}.{name}", arrays)
+        elif name not in values and name in _OPTIONAL.get(kind, ()):
+            continue
         elif hint is int or hint is str:
             if type(values.get(name)) is not hint:
                 raise GraphError(f"the layer {place} has no {hint.__name__} {name}")

@@ -112,6 +112,16 @@ class Up(nn.Module):
         return F.pixel_shuffle(self.conv(x), self.factor)
 
 
+def at_quality(table: Tensor, quality: Tensor) -> Tensor:
+    """A table (levels, C) at qualities (B,) in [0, 1], interpolated between levels: (B, C)."""
+    last = table.shape[0] - 1
+    position = quality.clamp(0, 1) * last
+    low = position.floor().clamp(max=max(last - 1, 0))
+    index = low.long()
+    upper = (index + 1).clamp(max=last)
+    return torch.lerp(table[index], table[upper], (position - low)[:, None])
+
+
 class QualityGain(nn.Module):
     """A positive gain per channel, interpolated in the log domain between trained quality levels.
 
@@ -125,14 +135,7 @@ class QualityGain(nn.Module):
 
     def log(self, quality: Tensor) -> Tensor:
         """Log gains (B, channels, 1, 1) for qualities (B,) in [0, 1]."""
-        last = self.log_gain.shape[0] - 1
-        position = quality.clamp(0, 1) * last
-        low = position.floor().clamp(max=max(last - 1, 0))
-        weight = (position - low)[:, None]
-        index = low.long()
-        upper = (index + 1).clamp(max=last)
-        gains = torch.lerp(self.log_gain[index], self.log_gain[upper], weight)
-        return gains[:, :, None, None]
+        return at_quality(self.log_gain, quality)[:, :, None, None]
 
     def forward(self, quality: Tensor) -> Tensor:
         """Gains (B, channels, 1, 1) for qualities (B,) in [0, 1]."""

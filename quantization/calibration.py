@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,54 +11,56 @@ from torch import Tensor
 from lic.models.deployable.context import gather_step, scatter_step
 from lic.models.deployable.model import Deployable
 from lic.models.mixture import Mixture
-from lic.quantization.deployable import FloatParts
-from lic.quantization.float_graph import FloatGraph
+from lic.quantization import deployable
+from lic.quantization.bits import BitPlan, LayerBits
+from lic.quantization.float_graph import FloatGraph, Shapes
 
 QUALITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-class Ranges:
-    """The largest magnitude of each channel of each value of a graph."""
-
-    def __init__(self, graph: FloatGraph) -> None:
-        self.graph = graph
-        self.maxima: list[Tensor] = []
-        """(C,) for each layer, once anything was seen."""
-
-    def see(self, inputs: Sequence[Tensor], quality: Tensor) -> None:
-        """Run the graph and take its values into account."""
-        seen = [v.abs().amax(dim=(0, 1, 2)) for v in self.graph.run(inputs, quality)]
-        pairs = zip(self.maxima, seen, strict=True)
-        self.maxima = [torch.maximum(a, b) for a, b in pairs] if self.maxima else seen
+_SAMPLES = 32
+"""Of a value, for each picture and quality."""
+_AS_TRAINED = BitPlan(LayerBits(16), LayerBits(16))
 
 
 @dataclass
-class PartRanges:
-    """The ranges of all parts of a codec network; see `FloatParts`."""
+class Ranges:
+    """What is known of the values of a graph, by the layers' names."""
 
-    analysis: Ranges
-    hyper_analysis: Ranges
-    hyper_synthesis: Ranges
-    steps: list[Ranges]
-    corrector: Ranges | None
-    synthesis: Ranges
+    maxima: dict[str, Tensor] = field(default_factory=dict)
+    """The largest magnitude of each channel, (C,)."""
+    samples: dict[str, list[Tensor]] = field(default_factory=dict)
+    """Values at places drawn at random, (n, C) each."""
+
+    def see(self, graph: FloatGraph, inputs: Sequence[Tensor], quality: Tensor) -> None:
+        """Run a graph and take its values into account."""
+        for layer, value in zip(graph.layers, graph.run(inputs, quality), strict=True):
+            flat = value.flatten(0, 2)
+            largest = flat.abs().amax(dim=0)
+            self.maxima[layer.name] = torch.maximum(largest, self.maxima.get(layer.name, largest))
+            drawn = torch.randint(len(flat), (_SAMPLES,))
+            self.samples.setdefault(layer.name, []).append(flat[drawn])
+
+
+@dataclass(frozen=True)
+class PartRanges:
+    """The ranges of all parts of a codec network."""
+
+    analysis: Ranges = field(default_factory=Ranges)
+    hyper_analysis: Ranges = field(default_factory=Ranges)
+    entropy: Ranges = field(default_factory=Ranges)
+    """Of the hyper synthesis, the context steps and the corrector."""
+    synthesis: Ranges = field(default_factory=Ranges)
 
 
 @torch.no_grad()
-def calibrate(model: Deployable, parts: FloatParts, crops: Iterable[Tensor]) -> PartRanges:
+def calibrate(model: Deployable, crops: Iterable[Tensor]) -> PartRanges:
     """Ranges of a network on crops (1, 3, H, W) in 0..1, sides multiples of 64."""
-    corrector = None if parts.corrector is None else Ranges(parts.corrector)
-    ranges = PartRanges(
-        Ranges(parts.analysis),
-        Ranges(parts.hyper_analysis),
-        Ranges(parts.hyper_synthesis),
-        [Ranges(step) for step in parts.steps],
-        corrector,
-        Ranges(parts.synthesis),
-    )
+    ranges = PartRanges()
+    state = torch.get_rng_state()
+    torch.manual_seed(0)  # the samples' places; the result depends on the pictures alone
     for crop in crops:
         for quality in QUALITIES:
             _see(model, ranges, crop, torch.tensor([quality]))
+    torch.set_rng_state(state)
     return ranges
 
 
@@ -73,19 +75,32 @@ def _see(model: Deployable, ranges: PartRanges, crop: Tensor, quality: Tensor) -
 
     decoded = model.entropy(z, quality, quantise)
     features = model.entropy.features(z, quality)
-    ranges.analysis.see([_last(crop) - 0.5], quality)
-    ranges.hyper_analysis.see([_last(y)], quality)
-    ranges.hyper_synthesis.see([_last(z)], quality)
+    entropy = model.entropy
+    given: tuple[BitPlan, Shapes] = (_AS_TRAINED, {})
+    ranges.analysis.see(
+        deployable.analysis_graph(model.analysis, *given), [channels_last(crop) - 0.5], quality
+    )
+    ranges.hyper_analysis.see(
+        deployable.hyper_analysis_graph(model.hyper_analysis, *given), [channels_last(y)], quality
+    )
+    ranges.entropy.see(
+        deployable.hyper_synthesis_graph(entropy.synthesis, *given), [channels_last(z)], quality
+    )
     before = torch.zeros_like(decoded)
-    for step, seen in enumerate(ranges.steps):
-        count = len([layer for layer in seen.graph.layers if layer.kind == "input"])
-        seen.see([_last(features), _last(before)][:count], quality)
+    for step, module in enumerate(entropy.steps):
+        graph = deployable.step_graph(module, *given)  # type: ignore[arg-type]
+        count = len([layer for layer in graph.layers if layer.kind == "input"])
+        inputs = [channels_last(features), channels_last(before)][:count]
+        ranges.entropy.see(graph, inputs, quality)
         before = before + scatter_step(gather_step(decoded, step), step)
-    if ranges.corrector is not None:
-        ranges.corrector.see([_last(features)], quality)
-    ranges.synthesis.see([_last(decoded)], quality)
+    if entropy.corrector is not None:
+        corrector = deployable.corrector_graph(entropy.corrector, *given)
+        ranges.entropy.see(corrector, [channels_last(features)], quality)
+    ranges.synthesis.see(
+        deployable.synthesis_graph(model.synthesis, *given), [channels_last(decoded)], quality
+    )
 
 
-def _last(x: Tensor) -> Tensor:
+def channels_last(x: Tensor) -> Tensor:
     """(B, C, h, w) to (B, h, w, C)."""
     return x.permute(0, 2, 3, 1)

@@ -1,99 +1,84 @@
-"""The default family as float graphs, one for each part that a codec runs.
+"""The default family's parts as graphs, one for each part that a codec runs.
 
-The parts are those of `lic.models.deployable.model`; `lowering` rounds each to integers.
+The parts are those of `lic.models.deployable.model`. Each function takes the part's module; what of
+a graph is smaller than the module, and how many bits it has, is up to the given shapes and plan.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from torch import nn
 
-from lic.models.deployable.context import STEPS, ContextStep, position
-from lic.models.deployable.model import Deployable
-from lic.models.layers import Down, TokenMixing, Up
-from lic.quantization.float_graph import FloatGraph
+from lic.models.deployable.context import ContextStep, position
+from lic.models.deployable.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
+from lic.quantization.bits import BitPlan
+from lic.quantization.float_graph import FloatGraph, Shapes
 
 
-@dataclass
-class FloatParts:
-    """The graphs of a codec network."""
-
-    analysis: FloatGraph
+def analysis_graph(module: Analysis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
     """Pixels - 1/2 (B, H, W, 3) to latents (B, H/16, W/16, M) in their own units."""
-    hyper_analysis: FloatGraph
+    graph = FloatGraph(plan, shapes)
+    x = graph.add("input", name="pixels")
+    x = graph.down(x, "analysis.stem", module.stem, module.gain)
+    x = graph.stage(x, "analysis.blocks", module.blocks)
+    x = graph.down(x, "analysis.down", module.down)
+    graph.outputs = [graph.stage(x, "analysis.latent_blocks", module.latent_blocks)]
+    return graph
+
+
+def hyper_analysis_graph(module: HyperAnalysis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
     """Latents to real-valued side information (B, h/4, w/4, Z)."""
-    hyper_synthesis: FloatGraph
+    graph = FloatGraph(plan, shapes)
+    x = graph.add("input", name="latents")
+    x = graph.convolution(x, "hyper_analysis.stem", module.stem, module.gain)
+    graph.outputs = [graph.stage(x, "hyper_analysis.body", module.body)]
+    return graph
+
+
+def hyper_synthesis_graph(module: HyperSynthesis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
     """Decoded side information to features (B, h, w, F)."""
-    steps: list[FloatGraph]
+    graph = FloatGraph(plan, shapes)
+    x = graph.add("input", name="side")
+    x = graph.stage(x, "entropy.synthesis.body", module.body)
+    graph.outputs = [graph.add("gain", x, name="entropy.synthesis.gain", gain=module.gain)]
+    return graph
+
+
+def step_graph(module: ContextStep, plan: BitPlan, shapes: Shapes) -> FloatGraph:
     """Features, and latents decoded so far if the step sees any, to raw mixtures."""
-    corrector: FloatGraph | None
-    """Features to what is added to the latents before synthesis."""
-    synthesis: FloatGraph
-    """Latents to pixels - 1/2."""
-
-
-def float_parts(model: Deployable) -> FloatParts:
-    """The graphs of a network of the default family."""
-    analysis = FloatGraph()
-    x = analysis.add("input", name="pixels")
-    x = analysis.down(x, model.analysis.stem, model.analysis.gain)
-    x = analysis.blocks(x, model.analysis.blocks)
-    x = analysis.down(x, model.analysis.down)
-    analysis.outputs = [analysis.blocks(x, model.analysis.latent_blocks)]
-
-    hyper_analysis = FloatGraph()
-    x = hyper_analysis.add("input", name="latents")
-    x = hyper_analysis.convolution(x, model.hyper_analysis.stem, model.hyper_analysis.gain)
-    hyper_analysis.outputs = [_body(hyper_analysis, x, model.hyper_analysis.body)]
-
-    hyper_synthesis = FloatGraph()
-    x = hyper_synthesis.add("input", name="side")
-    x = _body(hyper_synthesis, x, model.entropy.synthesis.body)
-    hyper_synthesis.outputs = [hyper_synthesis.add("gain", x, gain=model.entropy.synthesis.gain)]
-
-    corrector = None
-    if model.entropy.corrector is not None:
-        corrector = FloatGraph()
-        x = corrector.add("input", name="features")
-        corrector.outputs = [corrector.convolution(x, model.entropy.corrector)]
-
-    synthesis = FloatGraph()
-    x = synthesis.add("input", name="latents")
-    x = synthesis.up(synthesis.blocks(x, model.synthesis.latent_blocks), model.synthesis.up)
-    x = synthesis.add(
-        "gain", synthesis.blocks(x, model.synthesis.blocks), gain=model.synthesis.gain
-    )
-    synthesis.outputs = [synthesis.up(x, model.synthesis.head)]
-
-    steps = [_step(model, step) for step in range(STEPS)]
-    return FloatParts(analysis, hyper_analysis, hyper_synthesis, steps, corrector, synthesis)
-
-
-def _body(graph: FloatGraph, source: int, body: nn.Sequential) -> int:
-    for module in body:
-        match module:
-            case TokenMixing():
-                source = graph.token_mixing(source, module)
-            case Down():
-                source = graph.down(source, module)
-            case Up():
-                source = graph.up(source, module)
-    return source
-
-
-def _step(model: Deployable, step: int) -> FloatGraph:
-    module = model.entropy.steps[step]
-    assert isinstance(module, ContextStep)
-    graph = FloatGraph()
+    graph, name = FloatGraph(plan, shapes), f"entropy.steps.{module.step}"
     x = graph.add("input", name="features")
     if module.visible:
-        x = graph.add("concatenation", x, graph.add("input", name="decoded"))
-    x = graph.blocks(graph.convolution(x, module.fuse), module.blocks)
+        decoded = graph.add("input", name="decoded")
+        x = graph.add("concatenation", x, decoded, name=f"{name}.seen")
+    x = graph.convolution(x, f"{name}.fuse", module.fuse)
+    x = graph.narrow(graph.stage(x, f"{name}.blocks", module.blocks), f"{name}.heads")
     heads = []
     for group, head in enumerate(module.heads):
         assert isinstance(head, nn.Conv2d)
-        cell = graph.add("subsample", x, place=position(group, step))
-        heads.append(graph.convolution(cell, head))
-    graph.outputs = [graph.add("mixture", *heads, factor=model.config.components)]
+        place, inner = position(group, module.step), f"{name}.heads.{group}"
+        cell = graph.add("subsample", x, name=f"{inner}.cell", place=place)
+        assert head.bias is not None
+        heads.append(graph.matrix(cell, inner, head.weight[:, :, 0, 0], head.bias))
+    components = (module.outputs - 2) // 3 + 1
+    graph.outputs = [graph.add("mixture", *heads, name=f"{name}.mixture", factor=components)]
+    return graph
+
+
+def corrector_graph(module: nn.Conv2d, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+    """Features to what is added to the latents before synthesis."""
+    graph = FloatGraph(plan, shapes)
+    x = graph.add("input", name="features")
+    graph.outputs = [graph.convolution(x, "entropy.corrector", module)]
+    return graph
+
+
+def synthesis_graph(module: Synthesis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+    """Latents to pixels - 1/2."""
+    graph = FloatGraph(plan, shapes)
+    x = graph.add("input", name="latents")
+    x = graph.stage(x, "synthesis.latent_blocks", module.latent_blocks)
+    x = graph.up(x, "synthesis.up", module.up)
+    x = graph.stage(x, "synthesis.blocks", module.blocks)
+    x = graph.add("gain", x, name="synthesis.gain", gain=module.gain)
+    graph.outputs = [graph.up(x, "synthesis.head", module.head)]
     return graph

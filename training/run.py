@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from lic.models import (
     PRESETS,
     CodecModel,
     GrowthError,
+    Stage,
     UnknownModelError,
     create_model,
     full_config,
@@ -54,6 +55,12 @@ class Finished:
 
     state: TrainingState
     held_out: list[Path]
+    model: CodecModel
+    """With the averaged weights."""
+
+
+Conversion = Callable[[CodecModel], tuple[CodecModel, Sequence[Stage]]]
+"""A network to what is trained in its place, and in what stages."""
 
 
 def gather_settings(
@@ -103,8 +110,11 @@ def start(
     device_name: str | None,
     resume: bool,
     snapshot: Path | None = None,
+    convert: Conversion | None = None,
 ) -> Finished | None:
     """Train by the settings, into the folder ``out``, where they are saved.
+
+    ``convert`` makes something else of the network before it is trained, by stages of its own.
 
     With ``resume``, the run in ``out`` goes on; with ``snapshot``, one that was snapshotted. Under
     torchrun, each process takes its own crops and the GPU of its rank; all but the first return
@@ -133,7 +143,7 @@ def start(
     interruption = None
     with process_group(device):
         try:
-            return _train(config, device, out, saved)
+            return _train(config, device, out, saved, convert)
         except TrainingInterruptedError as error:
             # All processes stop together, and can leave the group in order. The traceback is
             # dropped, since it would keep the trainer alive.
@@ -146,12 +156,16 @@ def _train(
     device: torch.device,
     out: Path,
     saved: dict[str, Any] | None,
+    convert: Conversion | None,
 ) -> Finished | None:
     """Train the network as one of the processes; all but the first return None."""
     console = Console(stderr=True, quiet=not leads())
     name, model = _network(config, saved, console)
+    stages = None
+    if convert is not None:
+        model, stages = convert(model)
     dataset, held_out, paths = _pictures(config, device, console)
-    trainer = Trainer(name, model, config, dataset, held_out, out, device)
+    trainer = Trainer(name, model, config, dataset, held_out, out, device, stages)
     if saved is not None:
         trainer.restore(saved)
     if leads():
@@ -162,7 +176,7 @@ def _train(
         Monitor(out, held_out, world, console, leads(), trainer.progress) as monitor,
     ):
         trainer.run(monitor)
-    return Finished(trainer.progress, paths) if leads() else None
+    return Finished(trainer.progress, paths, trainer.averaged) if leads() else None
 
 
 def _network(

@@ -145,7 +145,7 @@ def _(layer: kinds.Add, sources: list[Tensor], tensors: dict[str, Tensor]) -> Te
 @_compute.register
 def _(layer: kinds.Gain, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
     gained = sources[0] * tensors["factors"] + (1 << (GAIN_BITS - 1))
-    return _saturate(gained >> GAIN_BITS)
+    return (gained >> GAIN_BITS).clamp(layer.low, layer.high)
 
 
 @_compute.register

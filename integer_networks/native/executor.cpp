@@ -135,7 +135,7 @@ private:
             case Kind::gain:
                 for (std::size_t i = 0; i < block.count; ++i) {
                     kernels.gain(from(0) + i * one.channels, one.channels,
-                                 arguments_.scales[place].multipliers.data(),
+                                 {arguments_.scales[place].multipliers.data(), one.low, one.high},
                                  to() + i * one.channels);
                 }
                 return;

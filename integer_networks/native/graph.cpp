@@ -138,10 +138,11 @@ std::size_t Graph::add(std::size_t first, std::size_t second) {
                  .resolution = from.resolution});
 }
 
-std::size_t Graph::gain(std::size_t source) {
+std::size_t Graph::gain(std::size_t source, int32_t low, int32_t high) {
     const Layer& from = activation(source);
+    require(low <= 0 && high >= 0 && low >= -32767 && high <= 32767, "a layer's limits are wrong");
     return push({.kind = Kind::gain, .sources = {source}, .channels = from.channels,
-                 .resolution = from.resolution});
+                 .resolution = from.resolution, .low = low, .high = high});
 }
 
 std::size_t Graph::concatenation(const std::vector<std::size_t>& sources) {

@@ -92,7 +92,7 @@ public:
     std::size_t hard_swish(std::size_t source, Opening opening);
     std::size_t gate(std::size_t source, Opening opening);
     std::size_t add(std::size_t first, std::size_t second);
-    std::size_t gain(std::size_t source);
+    std::size_t gain(std::size_t source, int32_t low, int32_t high);
     std::size_t concatenation(const std::vector<std::size_t>& sources);
     std::size_t unshuffle(std::size_t source, std::size_t factor);
     std::size_t shuffle(std::size_t source, std::size_t factor);

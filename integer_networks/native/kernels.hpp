@@ -35,6 +35,13 @@ struct Opening {
     int32_t multiplier;
 };
 
+// Factors in 1/2^20, by tiles, and the limits of what they make.
+struct Gains {
+    const int32_t* multipliers;
+    int32_t low;
+    int32_t high;
+};
+
 // Where a mixture's numbers go: `plane` is the distance from one component to the next.
 struct MixtureTarget {
     int32_t* centres;
@@ -71,9 +78,8 @@ struct Kernels {
                  int16_t* target);
     void (*add)(const int16_t* first, const int16_t* second, std::size_t count, int16_t* target);
 
-    // One pixel; multipliers in 1/2^20, by tiles.
-    void (*gain)(const int16_t* source, std::size_t channels, const int32_t* multipliers,
-                 int16_t* target);
+    // One pixel.
+    void (*gain)(const int16_t* source, std::size_t channels, const Gains& gains, int16_t* target);
 
     // One pixel's raw outputs of `latents` latents, part by part.
     void (*mixture)(const int16_t* source, std::size_t latents, std::size_t components,

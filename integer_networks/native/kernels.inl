@@ -219,14 +219,15 @@ void add(const int16_t* first, const int16_t* second, std::size_t count, int16_t
     });
 }
 
-void gain(const int16_t* source, std::size_t channels, const int32_t* multipliers,
-          int16_t* target) {
+void gain(const int16_t* source, std::size_t channels, const Gains& gains, int16_t* target) {
+    const Vec low = Vec::all(gains.low);
+    const Vec high = Vec::all(gains.high);
     for_tiles(channels, [&](std::size_t at, std::size_t rest) {
         const Tile x = widen(load_part(source + at, rest));
-        const Tile m = Tile::load(multipliers + at);
-        const Tile result{multiply_shift<20>(x.first, m.first),
-                          multiply_shift<20>(x.second, m.second)};
-        store_part(narrow(result), target + at, rest);
+        const Tile m = Tile::load(gains.multipliers + at);
+        const Tile result{clamp(multiply_shift<20>(x.first, m.first), low, high),
+                          clamp(multiply_shift<20>(x.second, m.second), low, high)};
+        store_part(pack16(result.first, result.second), target + at, rest);
     });
 }
 

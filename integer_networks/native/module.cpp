@@ -166,7 +166,7 @@ NB_MODULE(_native, m) {
             },
             "source"_a, "three"_a, "multiplier"_a)
         .def("add", &Graph::add, "first"_a, "second"_a)
-        .def("gain", &Graph::gain, "source"_a)
+        .def("gain", &Graph::gain, "source"_a, "low"_a, "high"_a)
         .def("concatenation", &Graph::concatenation, "sources"_a)
         .def("unshuffle", &Graph::unshuffle, "source"_a, "factor"_a)
         .def("shuffle", &Graph::shuffle, "source"_a, "factor"_a)

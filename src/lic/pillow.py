@@ -10,9 +10,10 @@
 ('LIC', 'L', (256, 256))
 
 Options of `save`: ``quality`` (0 to 100), ``effort``, ``max_error``, ``weights`` and ``device`` as
-in `lic.codec.encode`, ``lossless=True`` for a largest error of 0, and ``exif``, ``icc_profile`` and
-``xmp``, which are those of the image unless they are given; None leaves them out. The orientation
-in EXIF is applied to the pixels.
+in `lic.codec.encode`, ``lossless=True`` for a largest error of 0, one of ``target_size`` (bytes),
+``target_bpp`` and ``target_psnr`` (dB), for which the quality is searched as `lic.codec.targets`
+says, and ``exif``, ``icc_profile`` and ``xmp``, which are those of the image unless they are given;
+None leaves them out. The orientation in EXIF is applied to the pixels.
 
 `Image.open` reads the header and the metadata; pixels are decoded on demand. If
 `ImageFile.LOAD_TRUNCATED_IMAGES` is true, of a file that was cut off the tiles are decoded that are
@@ -32,11 +33,13 @@ from lic.codec.errors import LicError
 from lic.codec.images import to_info
 from lic.codec.metadata import GRAY, LIMIT, metadata_of, original_of
 from lic.codec.outline import read_outline
+from lic.codec.targets import Target
 
 if TYPE_CHECKING:
     from os import PathLike
 
 _METADATA = ("exif", "icc_profile", "xmp")
+_TARGETS = ("size", "bpp", "psnr")
 
 
 class LicImageFile(ImageFile.ImageFile):
@@ -48,7 +51,7 @@ class LicImageFile(ImageFile.ImageFile):
     def _open(self) -> None:
         assert self.fp is not None
         try:
-            outline = read_outline(self.fp, LIMIT)
+            outline = read_outline(self.fp, LIMIT, ImageFile.LOAD_TRUNCATED_IMAGES)
             original, metadata = original_of(outline.ancillary), metadata_of(outline.ancillary)
         except LicError as error:
             # What `Image.open` expects of a plugin whose format a file is not of.
@@ -81,6 +84,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
         shown.info.pop(name, None)
         if value:
             shown.info[name] = value.tobytes() if isinstance(value, Image.Exif) else value
+    targets = {name: options.get(f"target_{name}") for name in _TARGETS}
     try:
         data = encode(
             shown,
@@ -88,6 +92,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             weights=options.get("weights", DEFAULT_WEIGHTS),
             effort=options.get("effort", 0),
             device=options.get("device", "cpu"),
+            target=Target(**targets) if any(v is not None for v in targets.values()) else None,
             max_error=0 if options.get("lossless") else options.get("max_error"),
         )
     except LicError as error:

@@ -51,6 +51,18 @@ def test_info_tells_what_the_header_says(picture: Path, tmp_path: Path) -> None:
     assert "header 17" in shown
 
 
+def test_info_tells_that_a_file_has_no_loss_instead_of_a_quality(
+    picture: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "out.bin"
+    lic("encode", picture, file, "--lossless")
+    facts = json.loads(lic("info", file, "--json").output)
+    assert (facts["quality"], facts["lossless"]) == (None, True)
+    lines = [line.split() for line in lic("info", file).output.splitlines()]
+    assert ["quality", "none"] in lines
+    assert ["lossless", "True"] in lines
+
+
 def test_info_tells_of_every_box(picture: Path, tmp_path: Path) -> None:
     file = tmp_path / "out.bin"
     lic("encode", picture, file)

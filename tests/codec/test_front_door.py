@@ -16,6 +16,7 @@ from PIL import Image
 
 from lic import codec, residual_coding
 from lic.codec.alpha import pack_alpha, with_smooth_colours
+from lic.codec.boxes import NAMES
 from lic.codec.coding import decode_pixels, encode_picture
 from lic.codec.container import read_container
 from lic.codec.errors import CorruptFileError, PictureError, RegionError
@@ -126,6 +127,20 @@ def test_what_the_original_was_is_kept(weights: Weights, budgie: Pixels) -> None
     picture = Picture(budgie[:64, :64], original=Original(GRAY, 16))
     found = codec.decode_picture(codec.encode(picture, 50, weights), weights)
     assert found.original == picture.original
+
+
+def test_a_golden_file_has_all_boxes_and_all_they_hold(budgie: Pixels) -> None:
+    data = (TINY.parent / f"{codec.DEFAULT_WEIGHTS}-all-boxes.lic").read_bytes()
+    container = read_container(data, LIMIT)
+    assert set(container.parts()) - {"header", "checksum"} == set(NAMES.values())
+    picture = codec.decode_picture(data)
+    assert picture.metadata == Metadata(
+        icc=b"a profile", exif=b"II*\0\b\0\0\0\0\0", xmp=b"<x:xmpmeta/>"
+    )
+    assert picture.original == Original(GRAY, 16)
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha, budgie[200:280, 100:220, 1])
+    assert psnr(picture.array()[:, :, 0], budgie[200:280, 100:220, 0]) > 38
 
 
 def test_what_is_no_picture_is_refused(weights: Weights) -> None:

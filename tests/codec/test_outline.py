@@ -3,12 +3,13 @@ from __future__ import annotations
 import contextlib
 import io
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
-from lic.codec.container import Container
-from lic.codec.errors import LimitError, TruncatedFileError
+from lic.codec.container import Container, read_container
+from lic.codec.errors import CorruptFileError, LimitError, TruncatedFileError
 from lic.codec.outline import Outline, completed, read_outline
 
 from .test_container import GOLDEN, GOLDEN_HEADER, GOLDEN_WEIGHTS, LIMIT, containers
@@ -38,16 +39,38 @@ def test_a_file_that_is_cut_off_in_its_streams_can_be_completed(container: Conta
     data = container.to_bytes()
     assert completed(data) is data
     first = len(data) - 4 - container.parts()["streams"]
-    for size in range(len(data)):
-        if size < first + 2:
-            with pytest.raises(TruncatedFileError):
-                completed(data[:size])
-            continue
+    for size in range(first + 2 if not container.layers else 0):
+        with pytest.raises(TruncatedFileError):
+            completed(data[:size])
+    for size in range(first + 2, len(data)):
         with contextlib.suppress(TruncatedFileError):
             whole = completed(data[:size])
             assert whole[:size][: len(data) - 4] == data[: min(size, len(data) - 4)]
             assert len(whole) == len(data)
             assert zlib.crc32(whole[:-4]).to_bytes(4, "little") == whole[-4:]
+
+
+@settings(deadline=None)
+@given(containers().filter(lambda container: container.layers))
+def test_a_file_that_is_cut_off_in_its_layers_can_be_completed(container: Container) -> None:
+    data, parts = container.to_bytes(), container.parts()
+    outline = read_outline(io.BytesIO(data), LIMIT)
+    end = len(data) - 4 - parts["streams"]
+    start = end - parts["residual layer"]
+    for size in range(start + 2, end + 2):
+        cut = io.BytesIO(data[:size])
+        assert read_outline(cut, LIMIT, truncated=True) == outline
+        with contextlib.suppress(CorruptFileError):  # a length is cut in two
+            read = read_container(completed(data[:size]), LIMIT)
+            assert replace(read, layers=container.layers, streams=container.streams) == container
+            assert read.streams == tuple(b"" if layer else b"\0" for layer in read.layers)
+            assert size < end or read.layers == container.layers
+    for size in range(start + 2):
+        with pytest.raises(TruncatedFileError):
+            completed(data[:size])
+    for size in range(end + 1):
+        with pytest.raises(TruncatedFileError):
+            read_outline(io.BytesIO(data[:size]), LIMIT)
 
 
 def test_a_false_length_is_not_completed() -> None:

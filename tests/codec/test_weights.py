@@ -35,7 +35,8 @@ def test_a_golden_file_decodes_to_the_same_pixels_and_is_encoded_to_the_same_byt
         data = (DATA / name).read_bytes()
         assert hashlib.sha256(data).hexdigest() == facts["sha256"]
         assert hashlib.sha256(codec.decode(data)).hexdigest() == facts["pixels_sha256"]
-        assert codec.encode(budgie, weights=facts["weights"], **facts["asked"]) == data
+        if "asked" in facts:
+            assert codec.encode(budgie, weights=facts["weights"], **facts["asked"]) == data
 
 
 def test_damaged_integer_weights_are_a_named_error_wherever_the_damage_shows(

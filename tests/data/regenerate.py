@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lic import codec
+from lic.codec.metadata import GRAY, Metadata, Original
 from lic.codec.picture import read_picture
+from lic.codec.pixels import Picture, Pixels
 
 DATA = Path(__file__).parent
 GOLDEN = DATA / "golden.json"
@@ -55,16 +58,29 @@ def make_golden() -> None:
     pixels = read_picture(DATA / "budgie.png")
     golden = {}
     for kind, asked in FILES.items():
-        data = codec.encode(pixels, **asked)
-        name = f"{codec.DEFAULT_WEIGHTS}-{kind}.lic"
-        (DATA / name).write_bytes(data)
-        golden[name] = {
-            "weights": codec.DEFAULT_WEIGHTS,
-            "asked": asked,
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "pixels_sha256": hashlib.sha256(codec.decode(data).tobytes()).hexdigest(),
-        }
+        golden.update(_golden(kind, codec.encode(pixels, **asked), {"asked": asked}))
+    # Its bytes depend on zlib: it is to be decoded only.
+    golden.update(_golden("all-boxes", codec.encode(_with_everything(pixels), 90), {}))
     GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
+
+
+def _golden(kind: str, data: bytes, facts: dict[str, Any]) -> dict[str, Any]:
+    name = f"{codec.DEFAULT_WEIGHTS}-{kind}.lic"
+    (DATA / name).write_bytes(data)
+    facts = {
+        "weights": codec.DEFAULT_WEIGHTS,
+        **facts,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "pixels_sha256": hashlib.sha256(codec.decode(data).tobytes()).hexdigest(),
+    }
+    return {name: facts}
+
+
+def _with_everything(pixels: Pixels) -> Picture:
+    """A picture whose file has all boxes: gray of 16 bits with alpha and metadata of all kinds."""
+    part = Picture.from_array(pixels[200:280, 100:220, :2])
+    metadata = Metadata(icc=b"a profile", exif=b"II*\0\b\0\0\0\0\0", xmp=b"<x:xmpmeta/>")
+    return replace(part, metadata=metadata, original=Original(GRAY, 16))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
-import importlib
+import hashlib
+import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,26 +20,43 @@ from lic import codec
 
 from .conftest import DATA, QUICK, ROOT, run
 
+if TYPE_CHECKING:
+    from ..browser import Browser
+
+LOAD = """(async () => {
+  const { Lic } = await import("./lic.js");
+  globalThis.lic = await Lic.load("small-3.safetensors");
+})()"""
+DECODE = """(async () => {
+  const bytes = await (await fetch(DATA)).arrayBuffer();
+  try {
+    const { width, height, data } = lic.decode(bytes);
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+    return { width, height, digest: [...digest], info: lic.info(bytes) };
+  } catch (error) {
+    return { status: error.status, message: error.message };
+  }
+})()"""
+SHOWN = """new Promise((done) => {
+  const look = () => document.querySelector("canvas")
+    ? done(document.querySelector("figcaption").textContent) : setTimeout(look, 50);
+  look();
+})"""
+
+
+def data_url(data: bytes) -> str:
+    """A URL that holds a file."""
+    return f"data:application/lic;base64,{base64.b64encode(data).decode()}"
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that prints nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
 
 @pytest.fixture(scope="module")
-def headless() -> Iterator[ModuleType]:
-    """The module that runs a browser."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "deployment/web")
-        yield importlib.import_module("headless")
-
-
-@pytest.fixture(scope="module")
-def browser(headless: ModuleType) -> str:
-    """The path of a Chromium."""
-    path: str | None = headless.find_browser()
-    if path is None:
-        pytest.skip("needs Chromium")
-    return path
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, browser: str) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
     """The folder that a web server serves."""
     for tool in ("cmake", "emcmake"):
         if not shutil.which(tool):
@@ -46,39 +67,56 @@ def site(tmp_path_factory: pytest.TempPathFactory, browser: str) -> Path:
     return build / "site"
 
 
-def test_a_browser_shows_the_same_pixels_and_the_same_errors(
-    headless: ModuleType, browser: str, site: Path, files: dict[str, bytes]
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    """The address of the site, while it is served."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_a_browser_decodes_to_the_same_pixels_and_errors(
+    browser: Browser, address: str, files: dict[str, bytes]
 ) -> None:
-    damaged = {"truncated": files["quality 50"][:-9], "no file": bytes(40)}
-    all_files = {**files, **damaged}
-    outcomes = headless.decode_in_browser(browser, site, list(all_files.values()))
-    for (name, data), outcome in zip(all_files.items(), outcomes, strict=True):
-        if name in damaged:
-            continue
+    browser.open(f"{address}/index.html")
+    browser.run(LOAD)
+
+    def outcome(data: bytes) -> Any:
+        return browser.run(DECODE.replace("DATA", json.dumps(data_url(data))))
+
+    for name, data in files.items():
+        found = outcome(data)
+        assert "status" not in found, f"{name}: {found}"
         wanted = np.asarray(codec.decode_picture(data).to_image().convert("RGBA"))
-        np.testing.assert_array_equal(outcome.array(), wanted, name)
-        assert outcome.result["weightsId"] == "small-3"
-        assert outcome.result["quality"] == codec.read_header(data).quality / 100
-    assert [outcome.result["status"] for outcome in outcomes[-len(damaged) :]] == [5, 4]
-    assert "truncated" in outcomes[-2].result["message"]
+        assert (found["height"], found["width"]) == wanted.shape[:2]
+        assert bytes(found["digest"]) == hashlib.sha256(wanted.tobytes()).digest(), name
+        assert found["info"]["weightsId"] == "small-3"
+        assert found["info"]["quality"] == codec.read_header(data).quality / 100
+    truncated, other = outcome(files["quality 50"][:-9]), outcome(bytes(40))
+    assert truncated["status"] == 5
+    assert "truncated" in truncated["message"]
+    assert other["status"] == 4
 
 
-SHOWN = "document.querySelector('canvas') && document.querySelector('figcaption').textContent"
-
-
-def test_one_page_shows_pictures_from_a_folder_that_is_not_served(
-    headless: ModuleType, browser: str, site: Path
+def test_a_page_shows_a_linked_picture_and_asks_for_nothing_from_elsewhere(
+    browser: Browser, address: str, site: Path
 ) -> None:
-    """The picture is in the page's address, since a page cannot choose files by itself."""
+    (site / "in.lic").write_bytes((DATA / "small-3-q10.lic").read_bytes())
+    # The page is another one than before, and so is loaded anew.
+    browser.open(f"{address}/index.html?linked#in.lic")
+    assert browser.run(SHOWN).startswith("in.lic: 512 x 512, 4564 bytes, ")
+    assert browser.complaints() == []
+    assert all(url.startswith(address) for url in browser.requests())
+
+
+def test_one_page_needs_no_server(browser: Browser, site: Path) -> None:
     data = (DATA / "small-3-q10.lic").read_bytes()
-    picture = "data:application/lic;base64," + base64.b64encode(data).decode()
-    url = f"{(site / 'lic.html').as_uri()}#{picture}"
-    shown = headless.value_in_page(browser, url, SHOWN)
-    assert f": 512 x 512, {len(data)} bytes, " in shown
+    browser.open(f"{(site / 'lic.html').as_uri()}#{data_url(data)}")
+    assert f": 512 x 512, {len(data)} bytes, " in browser.run(SHOWN)
+    assert browser.requests() == [(site / "lic.html").as_uri()]
 
 
-def test_other_pages_say_which_one_needs_no_server(
-    headless: ModuleType, browser: str, site: Path
-) -> None:
-    url = (site / "index.html").as_uri()
-    assert "lic.html" in headless.value_in_page(browser, url, "state?.textContent")
+def test_the_other_page_says_which_one_needs_no_server(browser: Browser, site: Path) -> None:
+    browser.open(site / "index.html")
+    assert "lic.html" in browser.run("state.textContent")

@@ -8,12 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
+from lic.entropy_coding import (
+    Decoder,
+    Encoder,
+    FactorizedTables,
+    MixtureParameters,
+    factorized_bits,
+    mixture_bits,
+)
 from lic.entropy_coding.coder import instruction_sets
 from lic.entropy_coding.reference import (
     MixtureDistributions,
     ReferenceDecoder,
     ReferenceEncoder,
+    TableDistributions,
+    symbol_bits,
 )
 
 INT32 = st.integers(-(2**31), 2**31 - 1)
@@ -158,3 +167,19 @@ def test_the_counts_follow_the_real_mixture(mean1, scale1, mean2, scale2, weight
     ]
     # Means are off by up to 1/128, that is 0.071 scales of the smallest; the window adds its floor.
     assert np.abs(counts / 2**18 - real).max() < 0.071 * 0.4 + 0.02 + v.size / 2**18
+
+
+@given(st.data())
+def test_the_bits_of_symbols_sum_to_what_the_native_coder_counts(data):
+    count = data.draw(st.integers(1, 30))
+    symbols = data.draw(hnp.arrays(np.int32, count, elements=st.integers(-9, 9) | INT32))
+    parameters = data.draw(grids(3, count))
+    bits = symbol_bits(symbols, MixtureDistributions(parameters))
+    assert bits.shape == (count,)
+    assert bits.min() >= 0
+    assert bits.sum() == pytest.approx(mixture_bits(symbols, parameters))
+    counts = np.array([[0, 1000, 65000, 65536]], np.uint32)
+    tables = FactorizedTables(counts, np.array([-1], np.int32), np.array([3], np.int32))
+    channels = np.zeros(count, np.int32)
+    bits = symbol_bits(symbols, TableDistributions(channels, tables))
+    assert bits.sum() == pytest.approx(factorized_bits(symbols, channels, tables))

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 pytest.importorskip("matplotlib", reason="needs the extra evaluation")
 from lic.evaluation import anchors
-from lic.evaluation.report import write_report
+from lic.evaluation.report import spread, write_report
 
 
 def test_columns_and_tables_of_nothing_are_left_out(tmp_path: Path) -> None:
@@ -23,16 +25,30 @@ def test_columns_and_tables_of_nothing_are_left_out(tmp_path: Path) -> None:
         "bd_rate_by_picture": {"mine": {}},
         "skipped": {},
     }
-    write_report(tmp_path, summary, [], [tmp_path / "a.png"], 0.3, {})
+    pictures = [tmp_path / "a.png"]
+    write_report(tmp_path, summary, [], pictures, pictures, 0.3, {})
     page = (tmp_path / "report.html").read_text()
-    assert "<th>ms_ssim</th>" in page
-    assert "lpips" not in page
+    assert ">MS-SSIM</th>" in page
+    assert "LPIPS" not in page
     assert "BD-rate" not in page
     summary["bd_rate"] = {"mine": {}, "other": {"mine": -3.0}}
-    write_report(tmp_path, summary, [], [tmp_path / "a.png"], 0.3, {})
+    write_report(tmp_path, summary, [], pictures, pictures, 0.3, {})
     page = (tmp_path / "report.html").read_text()
-    assert "<tr><th>other</th><td>-3.0</td></tr>" in page
-    assert "<tr><th>mine</th>" not in page
+    assert '<tr><th scope="row">other</th><td>-3.0</td></tr>' in page
+    assert '<tr><th scope="row">mine</th>' not in page
+
+
+@given(st.integers(1, 40), st.integers(1, 50))
+def test_shown_pictures_are_spread_from_the_first_to_the_last(pictures: int, count: int) -> None:
+    paths = [Path(str(i)) for i in range(pictures)]
+    found = [int(path.name) for path in spread(paths, count)]
+    assert len(found) == min(pictures, count)
+    assert found == sorted(set(found))
+    assert found[0] == 0
+    if len(found) > 1:
+        assert found[-1] == pictures - 1
+        gaps = np.diff(found)
+        assert gaps.max() - gaps.min() <= 1
 
 
 def test_published_curves_are_for_the_pictures_of_kodak_by_their_pixels(

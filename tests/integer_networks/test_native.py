@@ -97,7 +97,7 @@ class Builder:
             lambda s: void(self.add(HardSwish((s,), 3000, 2**19))),
             lambda s: void(self.add(Gate((s,), 3000, 2**20))),
             lambda s: void(self.add(Add((s, self.partner(s, same_channels=True))))),
-            lambda s: void(self.add(Gain((s,), self.gain(s)))),
+            lambda s: void(self.add(Gain((s,), self.gain(s), *self.limits()))),
             lambda s: void(self.add(Concatenation((s, self.partner(s), s)))),
             lambda s: void(self.add(Unshuffle((s,), 2))),
             lambda s: void(self.add(Shuffle((s,), 2))),
@@ -114,6 +114,9 @@ class Builder:
         }
         if fits.get(kind, True):
             kinds[kind](source)
+
+    def limits(self) -> tuple[int, int]:
+        return tuple(self.random.choice([(-LARGEST, LARGEST), (-127, 127), (0, 255)]).tolist())
 
     def gain(self, source: int) -> Multiplier:
         return self.multiplier(self.values[source].channels, 22, offsets=False)

@@ -9,6 +9,7 @@ import pytest
 
 from lic.integer_networks import GraphError
 from lic.integer_networks.codec_network import CodecNetwork
+from lic.integer_networks.layers import Gain
 from lic.integer_networks.serialization import from_data, to_data
 
 
@@ -20,6 +21,16 @@ def test_a_network_survives_the_way_to_json_and_arrays(network: CodecNetwork) ->
         assert array.dtype == arrays[name].dtype
         assert (array == arrays[name]).all()
         assert array.flags.c_contiguous
+
+
+def test_a_gain_of_older_files_has_the_limits_of_16_bits(network: CodecNetwork) -> None:
+    description, arrays = to_data(network)
+    layers = description["synthesis"]["layers"]
+    place = next(i for i, layer in enumerate(layers) if layer["kind"] == "Gain")
+    del layers[place]["low"], layers[place]["high"]
+    gain = from_data(description, arrays).synthesis.layers[place]
+    assert isinstance(gain, Gain)
+    assert (gain.low, gain.high) == (-32767, 32767)
 
 
 def edits(description: Any) -> list[tuple[str, Any]]:

@@ -17,8 +17,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 import lic
 import lic.codec
 import lic.pillow
+from lic.codec.alpha import pack_alpha
+from lic.codec.boxes import CHECKSUM_BYTES
 from lic.codec.coding import encode_picture
 from lic.codec.container import read_container
+from lic.codec.pixels import psnr_of
 from lic.codec.weights import resolve
 from lic.pillow import LicImageFile
 
@@ -112,6 +115,32 @@ def test_without_loss_every_sample_comes_back(mode: str) -> None:
     with reopened(image, max_error=4) as again:
         difference = np.asarray(again).astype(int) - np.asarray(image)
         assert 0 < np.abs(difference).max() <= 4
+
+
+def test_targets_are_kept_to(budgie: NDArray[np.uint8]) -> None:
+    image = Image.fromarray(budgie[100:300, 100:300])
+    for options, most in (({"target_size": 3000}, 3000), ({"target_bpp": 0.4}, 2000)):
+        image.save(file := io.BytesIO(), "LIC", **options)
+        assert 0.98 * most <= len(file.getvalue()) <= most
+    with reopened(image, target_psnr=36) as again:
+        error = np.square(np.asarray(again).astype(int) - np.asarray(image)).mean()
+    assert psnr_of(error) == pytest.approx(36, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target_size": 30}, "the target is too small"),
+        ({"target_bpp": 1, "target_psnr": 36}, "there must be one target"),
+        ({"target_bpp": 0}, "a target must be a positive number"),
+        ({"target_bpp": 1, "lossless": True}, "excludes a target"),
+    ],
+)
+def test_a_target_that_cannot_be_kept_to_is_an_oserror(
+    options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(OSError, match=f"cannot write the image as LIC: .*{message}"):
+        noise("RGB").save(io.BytesIO(), "LIC", **options)
 
 
 @pytest.mark.torch
@@ -213,6 +242,40 @@ def test_of_a_truncated_file_the_tiles_that_are_there_are_loaded(
         assert np.array_equal(pixels, whole) == (missing == 1)
     damaged = data[:-9] + bytes(9)
     with Image.open(io.BytesIO(damaged)) as image, pytest.raises(OSError, match="checksum"):
+        image.load()
+
+
+@pytest.mark.parametrize("left", [2, 3])
+def test_of_a_truncated_file_without_loss_the_tiles_that_are_there_are_loaded(
+    monkeypatch: pytest.MonkeyPatch, budgie: NDArray[np.uint8], left: int
+) -> None:
+    source = budgie[:256, :256]
+    weights = resolve(lic.codec.DEFAULT_WEIGHTS)
+    alpha = pack_alpha(source[:, :, 0])
+    data = encode_picture(source, 50, weights, tile=128, max_error=0, alpha=alpha)
+    container = read_container(data, 2**20)
+    after = container.parts()["streams"] + CHECKSUM_BYTES + sum(map(len, container.layers[left:]))
+    cut = data[: len(data) - after + 1]
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(cut))
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with Image.open(io.BytesIO(cut)) as image:
+        pixels = np.asarray(image)
+    assert np.array_equal(pixels[:, :, 3], source[:, :, 0])
+    assert np.array_equal(pixels[:128, :, :3], source[:128])
+    assert np.array_equal(pixels[128:, :128, :3], source[128:, :128]) == (left == 3)
+    assert (pixels[128:, 128:, :3] == 128).all()
+
+
+def test_a_truncated_file_of_a_large_picture_takes_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    size = (2**31 - 1).to_bytes(4, "little")
+    start = GOLDEN.read_bytes()
+    data = start[:5] + 2 * size + start[13:17] + b"S\xff\xff\xff\xff\x7f"
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    with Image.open(io.BytesIO(data)) as image, pytest.raises(OSError, match="the limit is"):
         image.load()
 
 

@@ -3,8 +3,10 @@ import torch
 from torch import Tensor
 
 from lic.models import create_model
+from lic.models.deployable.context import ContextStep
 from lic.models.deployable.model import Deployable
-from lic.quantization.deployable import float_parts
+from lic.quantization import deployable
+from lic.quantization.bits import BitPlan
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +28,20 @@ def _last(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
-    parts = float_parts(model)
+    plan = BitPlan()
     x, quality = torch.rand(2, 3, 64, 128), torch.tensor([0.3, 0.8])
     y = model.analysis(x, quality)
     z = model.hyper_analysis(y, quality)
     features = model.entropy.features(z, quality)
     assert model.entropy.corrector is not None
-    assert parts.corrector is not None
+    synthesised = model.synthesis(y, quality) - 0.5
+    corrector, hyper_synthesis = model.entropy.corrector, model.entropy.synthesis
     pairs = [
-        (parts.analysis, x - 0.5, y),
-        (parts.hyper_analysis, y, z),
-        (parts.hyper_synthesis, z, features),
-        (parts.corrector, features, model.entropy.corrector(features)),
-        (parts.synthesis, y, model.synthesis(y, quality) - 0.5),
+        (deployable.analysis_graph(model.analysis, plan, {}), x - 0.5, y),
+        (deployable.hyper_analysis_graph(model.hyper_analysis, plan, {}), y, z),
+        (deployable.hyper_synthesis_graph(hyper_synthesis, plan, {}), z, features),
+        (deployable.corrector_graph(corrector, plan, {}), features, corrector(features)),
+        (deployable.synthesis_graph(model.synthesis, plan, {}), y, synthesised),
     ]
     for graph, given, expected in pairs:
         result = graph.run([_last(given)], quality)[graph.outputs[0]]
@@ -48,7 +51,9 @@ def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("step", range(4))
 def test_a_context_step_is_the_modules(model: Deployable, step: int) -> None:
-    graph = float_parts(model).steps[step]
+    module = model.entropy.steps[step]
+    assert isinstance(module, ContextStep)
+    graph = deployable.step_graph(module, BitPlan(), {})
     quality = torch.tensor([0.5])
     features, decoded = torch.randn(1, 16, 8, 12), torch.randn(1, 32, 8, 12)
     expected = model.entropy.steps[step](features, decoded)

@@ -8,7 +8,9 @@ from lic.integer_networks.reference import run
 from lic.models.deployable.context import position
 from lic.models.deployable.model import Deployable
 from lic.models.weights_file import load_network
-from lic.quantization.codec_lowering import lower_codec
+from lic.quantization.bits import BitPlan
+from lic.quantization.calibration import calibrate
+from lic.quantization.quantized_codec import QuantizedCodec
 
 QUALITY = 6000
 
@@ -32,7 +34,7 @@ def model() -> Deployable:
 
 @pytest.fixture(scope="module")
 def network(model: Deployable, crop: torch.Tensor) -> CodecNetwork:
-    return lower_codec(model, [crop])
+    return QuantizedCodec(model, [BitPlan()], calibrate(model, [crop])).lower()
 
 
 @torch.no_grad()

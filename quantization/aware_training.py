@@ -1,0 +1,63 @@
+"""Quantization-aware training: the network learns to live with its integers.
+
+Two stages of `lic.training`. In the first everything is trained, weights, units and steps: rates
+come from latents with noise, as in any training. In the second, the hard stage, the analysis is
+frozen, and the entropy path and the synthesis see latents rounded as the encoder rounds them, for
+the rate, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lic.codec.pixels import Pixels
+from lic.models import CodecModel, Stage
+from lic.models.deployable.model import Deployable
+from lic.quantization.bits import BitPlan
+from lic.quantization.calibration import calibrate
+from lic.quantization.errors import QuantizationError
+from lic.quantization.quantized_codec import QuantizedCodec
+from lic.training.losses import mean_squared_error, rate_distortion_loss
+
+_HARD_SHARE = 0.3
+LEARNING_RATE = 3e-4
+
+
+def as_tensors(crops: Iterable[Pixels]) -> list[Tensor]:
+    """Crops (H, W, 3) as pictures (1, 3, H, W) in 0..1."""
+    return [torch.from_numpy(crop).permute(2, 0, 1)[None].float() / 255 for crop in crops]
+
+
+def quantized(
+    model: CodecModel, plans: Sequence[BitPlan], crops: Iterable[Pixels]
+) -> QuantizedCodec:
+    """A network with the bits of plans, calibrated on crops whose sides are multiples of 64.
+
+    Raises QuantizationError if the network is not of the default family.
+    """
+    if not isinstance(model, Deployable):
+        raise QuantizationError("only networks of the default family have integers")
+    return QuantizedCodec(model, plans, calibrate(model.eval(), as_tensors(crops)))
+
+
+def _decoder(model: QuantizedCodec) -> list[nn.Parameter]:
+    return [*model.entropy.parameters(), *model.synthesis.parameters()]
+
+
+def truly_rounded(model: QuantizedCodec, x: Tensor, quality: Tensor) -> Tensor:
+    """The rate-distortion loss of pictures, with the latents that a file would hold."""
+    was = model.training
+    model.eval()
+    out = model(x, quality)
+    model.train(was)
+    loss, *_ = rate_distortion_loss(out, x, model.lambda_at(quality), mean_squared_error)
+    return loss
+
+
+STAGES = (
+    Stage("quantization", nn.Module.parameters),
+    Stage("hard", _decoder, truly_rounded, _HARD_SHARE, 0.5, from_average=True),
+)

@@ -1,0 +1,199 @@
+"""What an architecture costs: bit operations, bytes of its weights, milliseconds.
+
+BitOps are multiply-accumulates times the bits of both factors, a pixel, for encoding and decoding a
+picture once each, counting what both do only once. Milliseconds are those of the native executor
+with one thread: every site is timed alone, by its shape and by whether its inputs are narrowed, and
+an architecture is taken to need their sum.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from lic.integer_networks import Graph
+from lic.integer_networks.layers import Input, Layer
+from lic.integer_networks.native import NativeGraph
+from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer
+from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.search.space import Architecture, Choice, Space
+
+_STRIDES = {
+    "analysis": Fraction(1),
+    "hyper_analysis": Fraction(1, 16),
+    "entropy.synthesis": Fraction(1, 64),
+    "entropy": Fraction(1, 16),
+    "synthesis": Fraction(1, 16),
+}
+"""The resolution of a part's input, by what its layers' names begin with."""
+_OUTPUT_BYTES = 8
+"""Bias and multiplier of an output channel."""
+PICTURE = (512, 768)
+"""Height and width that milliseconds are for."""
+_RUNS = 5
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The cost of an architecture."""
+
+    bit_operations: float
+    """Thousands a pixel."""
+    bytes: float
+    milliseconds: float | None = None
+    """For a picture of 768 x 512 pixels, with one thread."""
+
+
+def layer_costs(graph: FloatGraph) -> Iterator[tuple[FloatLayer, float, int, int]]:
+    """The convolutions of a graph: multiply-accumulates a pixel, bits of the inputs, outputs."""
+    resolutions: list[Fraction] = []
+    for layer in graph.layers:
+        if layer.kind == "input":
+            resolutions.append(Fraction(1))
+            continue
+        resolution = resolutions[layer.sources[0]]
+        if layer.kind == "shuffle":
+            resolution *= layer.factor
+        elif layer.kind in ("unshuffle", "subsample"):
+            resolution /= layer.factor if layer.kind == "unshuffle" else 2
+        resolutions.append(resolution)
+        if layer.weight is not None:
+            outputs = layer.weight.shape[0 if layer.kind == "convolution" else 2]
+            area = float(resolution * _stride(layer.name)) ** 2
+            yield layer, layer.weight.numel() * area, _input_bits(graph, layer), outputs
+
+
+def _stride(name: str) -> Fraction:
+    return next(s for begin, s in _STRIDES.items() if name.startswith(f"{begin}."))
+
+
+def _input_bits(graph: FloatGraph, layer: FloatLayer) -> int:
+    """Bits of what a convolution reads, through layers that only move numbers."""
+    source = graph.layers[layer.sources[0]]
+    while source.kind in ("unshuffle", "subsample"):
+        source = graph.layers[source.sources[0]]
+    return 8 if source.name == "pixels" else source.bits
+
+
+class Costs:
+    """The costs of a space's architectures, of which milliseconds need a table.
+
+    Parameters
+    ----------
+    space
+        The architectures.
+    codec
+        The network that they are parts of.
+    milliseconds
+        By site and by shape and narrowing, as `Timing.table` measures them.
+    """
+
+    def __init__(
+        self, space: Space, codec: QuantizedCodec, milliseconds: Mapping[str, float] | None = None
+    ) -> None:
+        self.space = space
+        self.milliseconds = milliseconds
+        self._parts = [part for part, _ in codec.parts()]
+
+    @torch.no_grad()
+    def of(self, architecture: Architecture) -> Cost:
+        """The cost of one."""
+        plan, shapes = self.space.plan(architecture), self.space.shapes(architecture)
+        operations = size = 0.0
+        for part in self._parts:
+            for layer, macs, bits, outputs in layer_costs(part.build(part.module, plan, shapes)):
+                assert layer.weight is not None
+                operations += macs * bits * layer.weight_bits
+                size += layer.weight.numel() * layer.weight_bits / 8 + outputs * _OUTPUT_BYTES
+        time_needed = None
+        if self.milliseconds is not None:
+            chosen = self.space.choices(architecture)
+            time_needed = sum(
+                self.milliseconds[key(name, choice)]
+                for name, choice in chosen.items()
+                if choice.present
+            )
+        return Cost(operations / 1000, size, time_needed)
+
+
+def key(site: str, choice: Choice) -> str:
+    """What the time of a site depends on, as text."""
+    shape = "" if choice.shape is None else f" k{choice.shape.kernel} e{choice.shape.expansion:g}"
+    return f"{site}{shape}{' narrow' if choice.bits.activations < WIDE else ''}"
+
+
+def time_table(space: Space, codec: QuantizedCodec) -> dict[str, float]:
+    """Milliseconds of every site, by `key`, on this machine with one thread: medians."""
+    found: dict[str, float] = {}
+    chosen = space.choices(space.largest)
+    for site in space.sites:
+        for choice in site.choices:
+            name = key(site.name, choice)
+            if choice.present and name not in found:
+                architecture = space.nearest(chosen | {site.name: choice})
+                codec.choose(space.plan(architecture), space.shapes(architecture))
+                found[name] = _site_time(codec, site.name)
+    return found
+
+
+@torch.no_grad()
+def measured_time(codec: QuantizedCodec) -> float:
+    """Milliseconds of all parts of a codec as it is chosen, one after the other."""
+    exact = deepcopy(codec).double().eval()
+    return sum(
+        _graph_time(part.lower(ends), _stride(part.graph().layers[-1].name))
+        for part, ends in exact.parts()
+    )
+
+
+@torch.no_grad()
+def _site_time(codec: QuantizedCodec, site: str) -> float:
+    for part, ends in codec.parts():
+        layers = part.graph().layers
+        places = [i for i, layer in enumerate(layers) if _belongs(layer.name, site)]
+        if places:
+            cut, resolution = _cut_out(part.lower(ends), places)
+            return _graph_time(cut, resolution * _stride(layers[-1].name))
+    raise ValueError(f"no such site: {site}")
+
+
+def _belongs(layer: str, site: str) -> bool:
+    return layer == site or layer.startswith(f"{site}.")
+
+
+def _cut_out(graph: Graph, places: Sequence[int]) -> tuple[Graph, Fraction]:
+    """Some layers of a graph, what they read as inputs, and the resolution of these inputs."""
+    outer = sorted({s for p in places for s in graph.layers[p].sources} - set(places))
+    layers: list[Layer] = []
+    moved: dict[int, int] = {}
+    for place in (*outer, *places):
+        value = graph.values[place]
+        if place in outer:
+            bounds = int(value.low.min()), int(value.high.max())
+            layers.append(Input(str(place), value.channels, *bounds))
+        else:
+            layer = graph.layers[place]
+            layers.append(replace(layer, sources=tuple(moved[s] for s in layer.sources)))
+        moved[place] = len(layers) - 1
+    read = {source for layer in layers for source in layer.sources}
+    outputs = tuple(moved[place] for place in places if moved[place] not in read)
+    return Graph(tuple(layers), outputs), graph.values[outer[0]].resolution
+
+
+def _graph_time(graph: Graph, stride: Fraction) -> float:
+    """The median milliseconds of a run; inputs are a picture's at a resolution."""
+    native = NativeGraph(graph, threads=1)
+    height, width = (int(side * stride) for side in PICTURE)
+    inputs = tuple(np.zeros((1, height, width, x.channels), np.int16) for x in graph.inputs)
+    times = []
+    for _ in range(_RUNS):
+        start = time.perf_counter()
+        native.run(inputs, 5000)
+        times.append(time.perf_counter() - start)
+    return 1000 * float(np.median(times))
