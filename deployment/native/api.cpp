@@ -18,6 +18,8 @@ namespace {
 using lic::deployment::Bytes;
 using lic::deployment::Failure;
 
+constexpr uint32_t kMaximumThreads = 64;
+
 lic_status report(lic_error* error, lic_status status, const char* message) {
     if (error) {
         error->status = status;
@@ -94,6 +96,6 @@ lic_status lic_decode(const lic_file* file, const lic_weights* weights, uint32_t
     return guarded(error, [&] {
         require(file && pixels, "there is no file, or no place for its pixels");
         file->picture.decode(weights ? &weights->network : nullptr, channels,
-                             std::max<uint32_t>(threads, 1), pixels, stride);
+                             std::clamp<uint32_t>(threads, 1, kMaximumThreads), pixels, stride);
     });
 }

@@ -85,7 +85,8 @@ void lic_close(lic_file *file);
 /* Writes the pixels, row by row, 8 bits a sample, `stride` bytes from row to row, or as many as a
  * row takes if it is 0. `channels` are those of lic_info, or 3 or 4 for any picture: gray becomes
  * RGB; alpha, not premultiplied, is 255 where there is none, and left out of 3. `threads` is how
- * many may work, 1 at least. `weights` may be NULL if the file does not need any. */
+ * many may work, 1 to 64. `weights` may be NULL if the file does not need any. After an error the
+ * pixels mean nothing. */
 lic_status lic_decode(const lic_file *file, const lic_weights *weights, uint32_t channels,
                       uint32_t threads, uint8_t *pixels, size_t stride, lic_error *error);
 

@@ -1,31 +1,6 @@
 /* Checks what functions of lic.h say of wrong calls: check_api WEIGHTS OTHER_WEIGHTS FILE, the file
  * being of the first weights, RGB, with an ICC profile "profile" and no other metadata. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "lic.h"
-
-#define CHECK(condition)                                                \
-    do {                                                                \
-        if (!(condition)) {                                             \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);     \
-            exit(1);                                                    \
-        }                                                               \
-    } while (0)
-
-static uint8_t *read_file(const char *path, size_t *size) {
-    FILE *file = fopen(path, "rb");
-    uint8_t *data;
-    CHECK(file != NULL);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    data = malloc(*size);
-    CHECK(fread(data, 1, *size, file) == *size);
-    fclose(file);
-    return data;
-}
+#include "common.h"
 
 static lic_weights *open_weights(const char *path) {
     size_t size;

@@ -4,42 +4,18 @@
  * FILE.samples gets the pixels as the file has them, FILE.rgba the same as RGBA, whose rows are
  * decoded with room between them.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "lic.h"
+#include "common.h"
 
 #define MAX_PIXELS ((uint64_t)1 << 22)
 #define GAP 5
 #define MARK 0xA5
-
-static void require(int condition, const char *message) {
-    if (condition) return;
-    fprintf(stderr, "%s\n", message);
-    exit(99);
-}
-
-static uint8_t *read_file(const char *path, size_t *size) {
-    FILE *file = fopen(path, "rb");
-    uint8_t *data;
-    require(file != NULL, path);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    /* Of its very size, so that a read beyond it is noticed. */
-    data = malloc(*size ? *size : 1);
-    require(fread(data, 1, *size, file) == *size, path);
-    fclose(file);
-    return data;
-}
 
 static FILE *beside(const char *path, const char *suffix) {
     char name[4096];
     FILE *file;
     snprintf(name, sizeof name, "%s%s", path, suffix);
     file = fopen(name, "wb");
-    require(file != NULL, name);
+    CHECK(file != NULL);
     return file;
 }
 
@@ -56,16 +32,14 @@ static lic_status decode(const lic_file *file, const lic_weights *weights, const
         lic_status status = lic_decode(file, weights, info.channels, 2, pixels, 0, error);
         memset(rgba, MARK, stride * info.height);
         if (status == LIC_OK) {
-            require(lic_decode(file, weights, 4, 1, rgba, stride, error) == LIC_OK, "no RGBA");
+            CHECK(lic_decode(file, weights, 4, 1, rgba, stride, error) == LIC_OK);
             out = beside(path, ".samples");
             fwrite(pixels, 1, samples * info.height, out);
             fclose(out);
             out = beside(path, ".rgba");
             for (y = 0; y < info.height; ++y) {
                 fwrite(rgba + y * stride, 1, row, out);
-                for (i = row; i < stride; ++i) {
-                    require(rgba[y * stride + i] == MARK, "written between rows");
-                }
+                for (i = row; i < stride; ++i) CHECK(rgba[y * stride + i] == MARK);
             }
             fclose(out);
         }
