@@ -22,6 +22,7 @@ from lic.cli.evaluation import compare, evaluate
 from lic.cli.exit_codes import EXIT_CODES
 from lic.cli.memory import is_out_of_memory
 from lic.cli.quantization import quantize
+from lic.cli.search import search
 from lic.cli.signals import INTERRUPTED, TERMINATED, Terminated, raise_on_termination
 from lic.cli.training import train, weights
 from lic.cli.weights import weights_folder
@@ -151,5 +152,6 @@ for command in (encode, encode_corpus, decode):
 main.add_command(evaluate)
 main.add_command(compare)
 main.add_command(quantize)
+main.add_command(search)
 main.add_command(train)
 main.add_command(weights)

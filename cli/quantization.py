@@ -69,8 +69,7 @@ def quantize(
     to live with them, in the folder --run.
     """
     with extra("torch", "torch"):
-        from lic.quantization.bits import parse_bits
-        from lic.quantization.packing import Training
+        from lic.quantization.packing import Training, chosen
         from lic.quantization.packing import quantize as quantized
 
     notes = {"summary": summary, "command": command}
@@ -80,8 +79,8 @@ def quantize(
             raise click.UsageError("a training needs a folder: --run")
         given = {key: value for key, value in (("steps", steps), ("minutes", minutes)) if value}
         training = Training(run, given, assignments, resume)
-    plan = parse_bits(bits)
-    path, cost = quantized(source, folders, weights_id, out, notes, pictures, plan, training)
+    wanted = chosen(bits)
+    path, cost = quantized(source, folders, weights_id, out, notes, pictures, wanted, training)
     click.echo(f"{path}: {path.stat().st_size} bytes", err=True)
     for row in cost:
         click.echo(f"quality {row.quality:g}: {100 * row.bits:+.2f} % bits, {row.psnr:+.3f} dB")

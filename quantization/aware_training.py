@@ -36,6 +36,8 @@ def quantized(
 ) -> QuantizedCodec:
     """A network with the bits of plans, calibrated on crops whose sides are multiples of 64.
 
+    The first plan is chosen.
+
     Raises QuantizationError if the network is not of the default family.
     """
     if not isinstance(model, Deployable):

@@ -7,11 +7,9 @@ pointwise functions, latents) has 16 bits always: nothing multiplies it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from lic.quantization.errors import QuantizationError
@@ -74,13 +72,8 @@ class BitPlan:
 def parse_bits(text: str) -> BitPlan:
     """The plan that a text stands for.
 
-    ``default``; ``8`` for 8-bit weights and 8-bit activations in all layers; ``w8a16`` for other
-    numbers; or the name of a JSON file, as a search writes it.
-
-    Raises
-    ------
-    QuantizationError
-        If it is none of them.
+    ``default``; ``8`` for 8-bit weights and 8-bit activations in all layers; or ``w8a16`` for other
+    numbers. Raises QuantizationError if it is none of them.
     """
     if text == "default":
         return BitPlan()
@@ -89,7 +82,4 @@ def parse_bits(text: str) -> BitPlan:
         weights, activations = match[1], match[2] or match[1]
         same = LayerBits(int(weights), int(activations))
         return BitPlan(same, same)
-    try:
-        return BitPlan.from_values(json.loads(Path(text).read_text(encoding="utf-8"))["bits"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise QuantizationError(f"{text!r} is no number of bits and no file with a plan") from error
+    raise QuantizationError(f"{text!r} is no number of bits, such as 8 or w6a8, and no file")

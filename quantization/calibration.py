@@ -13,7 +13,7 @@ from lic.models.deployable.model import Deployable
 from lic.models.mixture import Mixture
 from lic.quantization import deployable
 from lic.quantization.bits import BitPlan, LayerBits
-from lic.quantization.float_graph import FloatGraph, Shapes
+from lic.quantization.float_graph import FloatGraph
 
 QUALITIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SAMPLES = 32
@@ -76,28 +76,35 @@ def _see(model: Deployable, ranges: PartRanges, crop: Tensor, quality: Tensor) -
     decoded = model.entropy(z, quality, quantise)
     features = model.entropy.features(z, quality)
     entropy = model.entropy
-    given: tuple[BitPlan, Shapes] = (_AS_TRAINED, {})
     ranges.analysis.see(
-        deployable.analysis_graph(model.analysis, *given), [channels_last(crop) - 0.5], quality
+        deployable.analysis_graph(model.analysis, FloatGraph(_AS_TRAINED)),
+        [channels_last(crop) - 0.5],
+        quality,
     )
     ranges.hyper_analysis.see(
-        deployable.hyper_analysis_graph(model.hyper_analysis, *given), [channels_last(y)], quality
+        deployable.hyper_analysis_graph(model.hyper_analysis, FloatGraph(_AS_TRAINED)),
+        [channels_last(y)],
+        quality,
     )
     ranges.entropy.see(
-        deployable.hyper_synthesis_graph(entropy.synthesis, *given), [channels_last(z)], quality
+        deployable.hyper_synthesis_graph(entropy.synthesis, FloatGraph(_AS_TRAINED)),
+        [channels_last(z)],
+        quality,
     )
     before = torch.zeros_like(decoded)
     for step, module in enumerate(entropy.steps):
-        graph = deployable.step_graph(module, *given)  # type: ignore[arg-type]
+        graph = deployable.step_graph(module, FloatGraph(_AS_TRAINED))  # type: ignore[arg-type]
         count = len([layer for layer in graph.layers if layer.kind == "input"])
         inputs = [channels_last(features), channels_last(before)][:count]
         ranges.entropy.see(graph, inputs, quality)
         before = before + scatter_step(gather_step(decoded, step), step)
     if entropy.corrector is not None:
-        corrector = deployable.corrector_graph(entropy.corrector, *given)
+        corrector = deployable.corrector_graph(entropy.corrector, FloatGraph(_AS_TRAINED))
         ranges.entropy.see(corrector, [channels_last(features)], quality)
     ranges.synthesis.see(
-        deployable.synthesis_graph(model.synthesis, *given), [channels_last(decoded)], quality
+        deployable.synthesis_graph(model.synthesis, FloatGraph(_AS_TRAINED)),
+        [channels_last(decoded)],
+        quality,
     )
 
 

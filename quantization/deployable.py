@@ -1,7 +1,8 @@
 """The default family's parts as graphs, one for each part that a codec runs.
 
-The parts are those of `lic.models.deployable.model`. Each function takes the part's module; what of
-a graph is smaller than the module, and how many bits it has, is up to the given shapes and plan.
+The parts are those of `lic.models.deployable.model`. Each function takes the part's module and an
+empty graph, which it fills and returns: what is smaller than the module, and how many bits it has,
+is up to that graph.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ from torch import nn
 
 from lic.models.deployable.context import ContextStep, position
 from lic.models.deployable.transforms import Analysis, HyperAnalysis, HyperSynthesis, Synthesis
-from lic.quantization.bits import BitPlan
-from lic.quantization.float_graph import FloatGraph, Shapes
+from lic.quantization.float_graph import FloatGraph
 
 
-def analysis_graph(module: Analysis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def analysis_graph(module: Analysis, graph: FloatGraph) -> FloatGraph:
     """Pixels - 1/2 (B, H, W, 3) to latents (B, H/16, W/16, M) in their own units."""
-    graph = FloatGraph(plan, shapes)
     x = graph.add("input", name="pixels")
     x = graph.down(x, "analysis.stem", module.stem, module.gain)
     x = graph.stage(x, "analysis.blocks", module.blocks)
@@ -25,27 +24,25 @@ def analysis_graph(module: Analysis, plan: BitPlan, shapes: Shapes) -> FloatGrap
     return graph
 
 
-def hyper_analysis_graph(module: HyperAnalysis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def hyper_analysis_graph(module: HyperAnalysis, graph: FloatGraph) -> FloatGraph:
     """Latents to real-valued side information (B, h/4, w/4, Z)."""
-    graph = FloatGraph(plan, shapes)
     x = graph.add("input", name="latents")
     x = graph.convolution(x, "hyper_analysis.stem", module.stem, module.gain)
     graph.outputs = [graph.stage(x, "hyper_analysis.body", module.body)]
     return graph
 
 
-def hyper_synthesis_graph(module: HyperSynthesis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def hyper_synthesis_graph(module: HyperSynthesis, graph: FloatGraph) -> FloatGraph:
     """Decoded side information to features (B, h, w, F)."""
-    graph = FloatGraph(plan, shapes)
     x = graph.add("input", name="side")
     x = graph.stage(x, "entropy.synthesis.body", module.body)
     graph.outputs = [graph.add("gain", x, name="entropy.synthesis.gain", gain=module.gain)]
     return graph
 
 
-def step_graph(module: ContextStep, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def step_graph(module: ContextStep, graph: FloatGraph) -> FloatGraph:
     """Features, and latents decoded so far if the step sees any, to raw mixtures."""
-    graph, name = FloatGraph(plan, shapes), f"entropy.steps.{module.step}"
+    name = f"entropy.steps.{module.step}"
     x = graph.add("input", name="features")
     if module.visible:
         decoded = graph.add("input", name="decoded")
@@ -64,17 +61,15 @@ def step_graph(module: ContextStep, plan: BitPlan, shapes: Shapes) -> FloatGraph
     return graph
 
 
-def corrector_graph(module: nn.Conv2d, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def corrector_graph(module: nn.Conv2d, graph: FloatGraph) -> FloatGraph:
     """Features to what is added to the latents before synthesis."""
-    graph = FloatGraph(plan, shapes)
     x = graph.add("input", name="features")
     graph.outputs = [graph.convolution(x, "entropy.corrector", module)]
     return graph
 
 
-def synthesis_graph(module: Synthesis, plan: BitPlan, shapes: Shapes) -> FloatGraph:
+def synthesis_graph(module: Synthesis, graph: FloatGraph) -> FloatGraph:
     """Latents to pixels - 1/2."""
-    graph = FloatGraph(plan, shapes)
     x = graph.add("input", name="latents")
     x = graph.stage(x, "synthesis.latent_blocks", module.latent_blocks)
     x = graph.up(x, "synthesis.up", module.up)

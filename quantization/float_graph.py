@@ -29,7 +29,8 @@ class FloatLayer:
 
     kind: str
     """input, convolution, depthwise, hard_swish, gate, add, gain, narrow, concatenation, unshuffle,
-    shuffle, subsample or mixture. To narrow is to keep a value in fewer bits."""
+    shuffle, subsample, mixture, or noise. To narrow is to keep a value in fewer bits; uniform noise
+    takes its place while bits are undecided."""
     sources: tuple[int, ...] = ()
     name: str = ""
     """That of the module in the network, or of a place in it; no two layers have the same."""
@@ -47,6 +48,8 @@ class FloatLayer:
     factor: int = 1
     """Of a shuffle; of a mixture, its number of components."""
     place: tuple[int, int] = (0, 0)
+    noise: Tensor | None = None
+    """How wide noise is, (C,), in the value's own units."""
 
 
 Shapes = Mapping[str, BlockShape | None]
@@ -169,7 +172,7 @@ class FloatGraph:
     def run(self, inputs: Sequence[Tensor], quality: Tensor) -> list[Tensor]:
         """All layers' values (B, h, w, C), not rounded, at qualities (B,) in [0, 1].
 
-        Narrowing does nothing here.
+        Neither narrowing nor noise does anything here.
         """
         given = iter(inputs)
         values: list[Tensor] = []
@@ -247,6 +250,6 @@ def _compute(layer: FloatLayer, sources: list[Tensor], quality: Tensor) -> Tenso
             return x + sources[1]
         case "gain":
             return x * _gain(layer, quality)
-        case "narrow":
+        case "narrow" | "noise":
             return x
     raise ValueError(f"no such kind of layer: {layer.kind}")

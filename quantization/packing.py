@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,17 @@ from lic.codec.output import write_file
 from lic.codec.pixels import Pixels
 from lic.codec.weights import codec_bytes, read_codec
 from lic.integer_networks import GraphError
+from lic.models import CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
 from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
-from lic.quantization.bits import BitPlan
+from lic.quantization.bits import BitPlan, parse_bits
 from lic.quantization.comparison import Difference, differences
 from lic.quantization.errors import QuantizationError
+from lic.quantization.float_graph import Shapes
 from lic.quantization.pictures import middle_crops
 from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.search.run import SUPERNET, read_supernet
+from lic.quantization.search.space import read_architecture
 from lic.training.run import gather_settings, start
 
 
@@ -39,6 +45,33 @@ class Training:
     """Whether a run that is there goes on."""
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What the integers of a network are to be."""
+
+    plan: BitPlan = field(default_factory=BitPlan)
+    shapes: Shapes = field(default_factory=dict)
+    supernet: Path | None = None
+    """Weights to begin with, if a search trained them."""
+
+
+def chosen(text: str) -> Chosen:
+    """What a text stands for: bits as in `parse_bits`, or a file that a search made.
+
+    Raises QuantizationError if it is neither.
+    """
+    file = Path(text)
+    if not file.is_file():
+        return Chosen(parse_bits(text))
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise QuantizationError(f"{text} cannot be read: {error}") from error
+    supernet = file.parent / SUPERNET
+    plan, shapes = read_architecture(values)
+    return Chosen(plan, shapes, supernet if supernet.exists() else None)
+
+
 def quantize(
     source: str,
     folders: Sequence[Path],
@@ -46,14 +79,14 @@ def quantize(
     out: Path,
     notes: Mapping[str, Any],
     count: int,
-    plan: BitPlan | None = None,
+    wanted: Chosen | None = None,
     training: Training | None = None,
 ) -> tuple[Path, list[Difference]]:
     """Lower the installed float weights ``source`` to integers, and write ``out``/ID.safetensors.
 
     ``count`` pictures below the folders calibrate the network, and as many others tell what it
-    costs. ``notes`` (summary, command) go to the manifest. Without a plan, bits are the default's;
-    without a training, the network is rounded as it is. Gives the file and the cost.
+    costs. ``notes`` (summary, command) go to the manifest. By default, bits are the default's and blocks
+    the network's; without a training, it is rounded as it is. Gives the file and the cost.
 
     Raises
     ------
@@ -73,11 +106,11 @@ def quantize(
     except WeightsFileError as error:
         raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
     crops = middle_crops(folders, 2 * count)
-    plan = plan or BitPlan()
+    wanted = wanted or Chosen()
     if training is None:
-        codec = quantized(model, [plan], crops[:count])
+        codec = _converted(deepcopy(model), wanted, crops[:count])
     else:
-        codec = _trained(training, found.file, folders, plan, crops[:count])
+        codec = _trained(training, found.file, folders, wanted, crops[:count])
     try:
         data = codec_bytes(codec.lower(), source)
     except GraphError as error:
@@ -92,8 +125,25 @@ def quantize(
     return target, cost
 
 
+def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> QuantizedCodec:
+    """The network in integers, before it is trained."""
+    plans = [wanted.plan]
+    state = None
+    if wanted.supernet is not None:
+        state = read_supernet(wanted.supernet)
+        plans += [BitPlan.from_values(values) for values in state["plans"]]
+    codec = quantized(model, plans, crops)
+    if state is not None:
+        try:
+            codec.load_state_dict(state["codec"])
+        except RuntimeError as error:
+            raise QuantizationError(f"{wanted.supernet} is of another network") from error
+    codec.choose(wanted.plan, wanted.shapes)
+    return codec.eval()
+
+
 def _trained(
-    training: Training, file: Path, folders: Sequence[Path], plan: BitPlan, crops: Sequence[Pixels]
+    training: Training, file: Path, folders: Sequence[Path], wanted: Chosen, crops: Sequence[Pixels]
 ) -> QuantizedCodec:
     """The network of a file after quantization-aware training, its side information frozen."""
     given = {
@@ -112,7 +162,7 @@ def _trained(
         training.run,
         "cpu",
         resume,
-        convert=lambda model: (quantized(model, [plan], crops), STAGES),
+        convert=lambda model: (_converted(model, wanted, crops), STAGES),
     )
     assert finished is not None
     codec = finished.model

@@ -28,6 +28,11 @@ def middle_crops(folders: Sequence[Path], count: int) -> list[Pixels]:
     """
     paths = list_pictures(folders)
     random.Random(_SEED).shuffle(paths)
+    return crops_of(paths, count)
+
+
+def crops_of(paths: Sequence[Path], count: int) -> list[Pixels]:
+    """The middles (256, 256, 3) of the first so many pictures; as `middle_crops`."""
     crops: list[Pixels] = []
     for path in paths:
         if len(crops) == count:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -48,7 +49,7 @@ _INDEX_UNIT = SCALE_RATIO / 256
 _SCALES = 255
 _FINER = 64
 
-Build = Callable[[Any, BitPlan, Shapes], FloatGraph]
+Build = Callable[[Any, FloatGraph], FloatGraph]
 
 
 class Ends(NamedTuple):
@@ -68,16 +69,15 @@ class QuantizedPart(nn.Module):
         super().__init__()
         self.module = module
         self.build = build
-        self.plan = plans[0]
-        self.shapes: Shapes = {}
+        self.start: Callable[[], FloatGraph] = partial(FloatGraph, plans[0])
         self.rounding: Callable[[Tensor], Tensor] = round_half_up
-        graphs = [build(module, plan, {}) for plan in plans]
+        graphs = [build(module, FloatGraph(plan)) for plan in plans]
         inputs = [layer.name for layer in graphs[0].layers if layer.kind == "input"]
         self.quantizer = GraphQuantizer(graphs, ranges, inputs)
 
     def graph(self) -> FloatGraph:
         """The graph of the chosen bits and shapes."""
-        return self.build(self.module, self.plan, self.shapes)
+        return self.build(self.module, self.start())
 
     def prepared(self, ends: Ends, graph: FloatGraph) -> list[Prepared]:
         """The integers of its layers."""
@@ -204,7 +204,10 @@ class QuantizedPath(EntropyPath):
         count = self.components
         # The heads' parts come one group of latents after the other.
         parts = torch.stack(
-            [r.reshape(*r.shape[:3], 2 + 3 * (count - 1), -1) for r in raw.chunk(len(self.steps), dim=3)],
+            [
+                r.reshape(*r.shape[:3], 2 + 3 * (count - 1), -1)
+                for r in raw.chunk(len(self.steps), dim=3)
+            ],
             4,
         )
         parts = parts.flatten(4).permute(0, 3, 4, 1, 2)  # (B, outputs, M, h, w)
@@ -295,8 +298,16 @@ class QuantizedCodec(CodecModel):
         rounding: Callable[[Tensor], Tensor] = round_half_up,
     ) -> None:
         """Change to another plan that this was made for, and to other shapes."""
+        self.choose_graph(partial(FloatGraph, plan, shapes or {}), rounding)
+
+    def choose_graph(
+        self,
+        start: Callable[[], FloatGraph],
+        rounding: Callable[[Tensor], Tensor] = round_half_up,
+    ) -> None:
+        """Change to another kind of graph; ``start`` makes an empty one."""
         for part, _ in self.parts():
-            part.plan, part.shapes, part.rounding = plan, shapes or {}, rounding
+            part.start, part.rounding = start, rounding
 
     @torch.no_grad()
     def lower(self) -> CodecNetwork:

@@ -14,7 +14,7 @@ round the other way now and then. `lic.quantization.lowering` makes a graph of i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -246,7 +246,7 @@ def fixed_units(graph: FloatGraph, ranges: Ranges) -> dict[str, Tensor]:
     first = roots(graph)
     units: dict[str, Tensor] = {}
     for at, layer in enumerate(layers):
-        if first[at] != at or layer.kind in ("narrow", *_PARTIAL[1:]):
+        if first[at] != at or layer.kind in ("narrow", "noise", *_PARTIAL[1:]):
             continue
         members = [ranges.maxima[layers[i].name] for i in range(len(layers)) if first[i] == at]
         largest = torch.stack(members).amax(0).clamp_min(_SMALLEST)
@@ -345,6 +345,8 @@ class _Preparation:
         if layer.kind in _PARTIAL:
             return self._moved(layer, sources)
         target = self.targets.get(layer.name)
+        if layer.kind == "noise":
+            target = Target(sources[0].unit)
         if target is None:
             low, high = _limits(layer)
             gain = None if layer.gain is None else layer.gain.log_gain
@@ -373,6 +375,9 @@ class _Preparation:
                 return Prepared(unit, *bounds, ratio=value * gate / (6 * unit[0]), three=three)
             case "add":
                 return Prepared(unit, *bounds)
+            case "noise":
+                assert layer.noise is not None
+                return replace(source, ratio=layer.noise / source.unit)
         raise ValueError(f"no such kind of layer: {layer.kind}")
 
     def _moved(self, layer: FloatLayer, sources: list[Prepared]) -> Prepared:
@@ -461,6 +466,8 @@ def _computed(
         value, gate = x.chunk(2, dim=3) if layer.kind == "gate" else (x, x)
         opened = (gate + made.three).clamp(0, 2 * made.three)
         total, scale, offset = value * opened, _factor(layer, made, quality), None
+    elif layer.kind == "noise":
+        return x + made.ratio * (torch.rand_like(x) - 0.5)  # type: ignore[operator]
     elif layer.kind == "add":
         return (x + sources[1]).clamp(-LARGEST, LARGEST)
     else:

@@ -16,12 +16,14 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lic.integer_networks import Graph
 from lic.integer_networks.layers import Input, Layer
 from lic.integer_networks.native import NativeGraph
+from lic.quantization.bits import BitPlan
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer
-from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.quantized_codec import QuantizedCodec, QuantizedPart
 from lic.quantization.search.space import Architecture, Choice, Space
 
 _STRIDES = {
@@ -82,7 +84,7 @@ def _input_bits(graph: FloatGraph, layer: FloatLayer) -> int:
 
 
 class Costs:
-    """The costs of a space's architectures, of which milliseconds need a table.
+    """The costs of a space's architectures: sums over sites, for no cost depends on two of them.
 
     Parameters
     ----------
@@ -91,35 +93,45 @@ class Costs:
     codec
         The network that they are parts of.
     milliseconds
-        By site and by shape and narrowing, as `Timing.table` measures them.
+        As `time_table` measures them; without them, there are no times.
     """
 
     def __init__(
         self, space: Space, codec: QuantizedCodec, milliseconds: Mapping[str, float] | None = None
     ) -> None:
-        self.space = space
-        self.milliseconds = milliseconds
-        self._parts = [part for part, _ in codec.parts()]
+        self.tables: list[NDArray[np.float64]] = []
+        """For each site (choices, 2 or 3): BitOps, bytes, and milliseconds if known."""
+        parts = [part for part, _ in codec.parts()]
+        for site in space.sites:
+            rows = []
+            for choice in site.choices:
+                row = [*_site_cost(parts, site.name, choice)]
+                if milliseconds is not None:
+                    row.append(milliseconds[key(site.name, choice)] if choice.present else 0.0)
+                rows.append(row)
+            self.tables.append(np.array(rows))
 
-    @torch.no_grad()
     def of(self, architecture: Architecture) -> Cost:
         """The cost of one."""
-        plan, shapes = self.space.plan(architecture), self.space.shapes(architecture)
-        operations = size = 0.0
-        for part in self._parts:
-            for layer, macs, bits, outputs in layer_costs(part.build(part.module, plan, shapes)):
+        numbers = zip(self.tables, architecture.numbers, strict=True)
+        return Cost(*map(float, np.sum([table[number] for table, number in numbers], axis=0)))
+
+
+@torch.no_grad()
+def _site_cost(parts: Sequence[QuantizedPart], site: str, choice: Choice) -> tuple[float, float]:
+    """BitOps and bytes."""
+    plan, shapes = BitPlan(layers={site: choice.bits}), {}
+    if choice.shape is not None or not choice.present:
+        shapes = {site: choice.shape}
+    operations = size = 0.0
+    for part in parts:
+        graph = part.build(part.module, FloatGraph(plan, shapes))
+        for layer, macs, bits, outputs in layer_costs(graph):
+            if _belongs(layer.name, site):
                 assert layer.weight is not None
-                operations += macs * bits * layer.weight_bits
+                operations += macs * bits * layer.weight_bits / 1000
                 size += layer.weight.numel() * layer.weight_bits / 8 + outputs * _OUTPUT_BYTES
-        time_needed = None
-        if self.milliseconds is not None:
-            chosen = self.space.choices(architecture)
-            time_needed = sum(
-                self.milliseconds[key(name, choice)]
-                for name, choice in chosen.items()
-                if choice.present
-            )
-        return Cost(operations / 1000, size, time_needed)
+    return operations, size
 
 
 def key(site: str, choice: Choice) -> str:

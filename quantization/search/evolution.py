@@ -145,7 +145,7 @@ def ranking(points: Points) -> NDArray[np.int64]:
 
 
 def hypervolume(points: Points, worst: tuple[float, float]) -> float:
-    """The area between a front and the worst point, which no better point exceeds: more is better."""
+    """The area between a front and the worst point that still counts: more is better."""
     area, height = 0.0, worst[1]
     for loss, cost in sorted(map(tuple, points)):
         if loss < worst[0] and cost < height:

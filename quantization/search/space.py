@@ -133,7 +133,9 @@ class Space:
 
         Raises QuantizationError if a site does not have them.
         """
-        return self.nearest({site.name: Choice(bits, next(iter(site.shapes), None)) for site in self.sites})
+        return self.nearest(
+            {site.name: Choice(bits, next(iter(site.shapes), None)) for site in self.sites}
+        )
 
     def nearest(self, choices: Mapping[str, Choice]) -> Architecture:
         """The architecture of choices by name; raises QuantizationError if it is not here."""
@@ -159,19 +161,19 @@ class Space:
             }
         return {"blocks": found, "bits": self.plan(architecture).to_values()}
 
-    def from_values(self, values: Any) -> Architecture:
-        """The architecture that was written; raises QuantizationError if it is not here."""
-        try:
-            plan = BitPlan.from_values(values["bits"])
-            choices = {}
-            for name, block in values["blocks"].items():
-                shape = None
-                if block["kernel"] is not None:
-                    shape = BlockShape(block["kernel"], block["expansion"])
-                choices[name] = Choice(plan.of(name), shape, block["present"])
-        except (KeyError, TypeError, AttributeError) as error:
-            raise QuantizationError("this is no architecture of a search") from error
-        return self.nearest(choices)
+
+def read_architecture(values: Any) -> tuple[BitPlan, Shapes]:
+    """The bits and the shapes of `Space.to_values`; raises QuantizationError if it is none."""
+    try:
+        shapes: dict[str, BlockShape | None] = {}
+        for name, block in values["blocks"].items():
+            if block["kernel"] is not None:
+                shapes[name] = BlockShape(block["kernel"], block["expansion"])
+            elif not block["present"]:
+                shapes[name] = None
+        return BitPlan.from_values(values["bits"]), shapes
+    except (KeyError, TypeError, AttributeError) as error:
+        raise QuantizationError("this is no architecture of a search") from error
 
 
 def space_of(

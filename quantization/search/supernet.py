@@ -8,13 +8,17 @@ arXiv 2308.07650), so that the result serves all of them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lic.models.deployable.model import Deployable
+from lic.models.layers import TokenMixing
 from lic.quantization.aware_training import truly_rounded
 from lic.quantization.quantized_codec import QuantizedCodec
 from lic.quantization.search.space import Architecture, Space
@@ -24,6 +28,9 @@ Batches = Callable[[int], tuple[Tensor, Tensor]]
 """The number of a step to its pictures (B, 3, S, S) in 0..1 and qualities (B,)."""
 _RANDOM = 2
 _CLIP = 1.0
+_SEED = 7
+_SECONDS = 60.0
+"""Between checkpoints."""
 
 
 @dataclass
@@ -54,18 +61,27 @@ class Supernet:
         self,
         batches: Batches,
         steps: int,
-        rng: np.random.Generator,
         learning_rate: float,
         tell: Callable[[int, float], None],
+        saved: dict[str, Any] | None = None,
+        save: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> None:
         """Train by the sandwich rule; the learning rate falls to zero.
 
-        ``tell`` hears of each step and of the loss of the largest network.
+        ``tell`` hears of each step and of the loss of the largest network. ``save`` is given the
+        state now and then, and at the end; with ``saved``, such a state, the training goes on.
         """
         parameters = [p for p in self.codec.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.98), weight_decay=0)
+        first = 0
+        if saved is not None:
+            self.codec.load_state_dict(saved["codec"])
+            optimizer.load_state_dict(saved["optimizer"])
+            first = saved["step"]
         self.codec.train()
-        for step in range(steps):
+        last = time.monotonic()
+        for step in range(first, steps):
+            rng = np.random.default_rng([_SEED, step])
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate * (1 - step / steps)
             optimizer.zero_grad(set_to_none=True)
@@ -82,6 +98,10 @@ class Supernet:
             if torch.isfinite(norm):
                 optimizer.step()
             tell(step, losses[0])
+            if step == steps - 1 or time.monotonic() - last > _SECONDS:
+                state = {"codec": self.codec.state_dict(), "optimizer": optimizer.state_dict()}
+                save({**state, "step": step + 1})
+                last = time.monotonic()
         self.codec.eval()
 
 
@@ -90,3 +110,25 @@ def training_loss(codec: nn.Module, x: Tensor, quality: Tensor) -> Tensor:
     trade_off = codec.lambda_at(quality)  # type: ignore[operator]
     loss, *_ = rate_distortion_loss(codec(x, quality), x, trade_off, mean_squared_error)
     return loss
+
+
+@torch.no_grad()
+def sort_channels(model: Deployable) -> None:
+    """Put the strongest channels of every block's branch first, which changes nothing else.
+
+    Smaller architectures have the first ones. A channel's strength is the product of its weights'
+    norms, to and from it.
+    """
+    for block in model.modules():
+        if not isinstance(block, TokenMixing):
+            continue
+        inner = block.channel_out.in_channels
+        into = block.channel_in.weight[:inner].flatten(1).norm(dim=1)
+        order = (into * block.channel_out.weight.flatten(2).norm(dim=(0, 2))).argsort(
+            descending=True
+        )
+        rows = torch.cat((order, order + inner)) if block.gated else order
+        block.channel_in.weight.copy_(block.channel_in.weight[rows])
+        assert block.channel_in.bias is not None
+        block.channel_in.bias.copy_(block.channel_in.bias[rows])
+        block.channel_out.weight.copy_(block.channel_out.weight[:, order])

@@ -7,6 +7,7 @@ from lic.models.deployable.context import ContextStep
 from lic.models.deployable.model import Deployable
 from lic.quantization import deployable
 from lic.quantization.bits import BitPlan
+from lic.quantization.float_graph import FloatGraph
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,6 @@ def _last(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
-    plan = BitPlan()
     x, quality = torch.rand(2, 3, 64, 128), torch.tensor([0.3, 0.8])
     y = model.analysis(x, quality)
     z = model.hyper_analysis(y, quality)
@@ -37,11 +37,15 @@ def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
     synthesised = model.synthesis(y, quality) - 0.5
     corrector, hyper_synthesis = model.entropy.corrector, model.entropy.synthesis
     pairs = [
-        (deployable.analysis_graph(model.analysis, plan, {}), x - 0.5, y),
-        (deployable.hyper_analysis_graph(model.hyper_analysis, plan, {}), y, z),
-        (deployable.hyper_synthesis_graph(hyper_synthesis, plan, {}), z, features),
-        (deployable.corrector_graph(corrector, plan, {}), features, corrector(features)),
-        (deployable.synthesis_graph(model.synthesis, plan, {}), y, synthesised),
+        (deployable.analysis_graph(model.analysis, FloatGraph(BitPlan())), x - 0.5, y),
+        (deployable.hyper_analysis_graph(model.hyper_analysis, FloatGraph(BitPlan())), y, z),
+        (deployable.hyper_synthesis_graph(hyper_synthesis, FloatGraph(BitPlan())), z, features),
+        (
+            deployable.corrector_graph(corrector, FloatGraph(BitPlan())),
+            features,
+            corrector(features),
+        ),
+        (deployable.synthesis_graph(model.synthesis, FloatGraph(BitPlan())), y, synthesised),
     ]
     for graph, given, expected in pairs:
         result = graph.run([_last(given)], quality)[graph.outputs[0]]
@@ -53,7 +57,7 @@ def test_the_graphs_compute_what_the_modules_do(model: Deployable) -> None:
 def test_a_context_step_is_the_modules(model: Deployable, step: int) -> None:
     module = model.entropy.steps[step]
     assert isinstance(module, ContextStep)
-    graph = deployable.step_graph(module, BitPlan(), {})
+    graph = deployable.step_graph(module, FloatGraph(BitPlan()))
     quality = torch.tensor([0.5])
     features, decoded = torch.randn(1, 16, 8, 12), torch.randn(1, 32, 8, 12)
     expected = model.entropy.steps[step](features, decoded)

@@ -1,0 +1,87 @@
+"""`lic search`: operations and bits of a network's blocks that cost less."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lic.cli.weights import weights_folder
+from lic.codec.errors import extra
+
+METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
+COSTS = ("bitops", "bytes", "milliseconds")
+
+
+def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter("numbers with commas between them, such as 4,6,8") from error
+
+
+@click.command()
+@click.argument("source", metavar="ID")
+@click.argument(
+    "folders",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The search's folder.")
+@click.option("--method", type=click.Choice(METHODS), default="evolution", show_default=True)
+@click.option(
+    "--cost",
+    type=click.Choice(COSTS),
+    default="bitops",
+    show_default=True,
+    help="Milliseconds are those of this machine.",
+)
+@click.option("--limit", type=click.FloatRange(0, 1), help="Cost, as a fraction of the largest's.")
+@click.option("--evaluations", type=click.IntRange(1), default=300, show_default=True)
+@click.option(
+    "--steps",
+    "supernet_steps",
+    type=click.IntRange(0),
+    default=200,
+    show_default=True,
+    help="Training of the weights that all architectures share.",
+)
+@click.option("--weight-bits", default="4,6,8,12", show_default=True, callback=_numbers)
+@click.option("--activation-bits", default="8,12,16", show_default=True, callback=_numbers)
+@click.option("--bits-only", is_flag=True, help="Keep kernels, expansions and blocks.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--no-noise", is_flag=True, help="QuantNAS without quantization noise.")
+@click.option("--entropy", type=click.FloatRange(0), default=0.02, show_default=True)
+@click.option("--max-w", is_flag=True, help="QuantNAS with sharpDARTS's Max-W.")
+@weights_folder
+def search(
+    source: str,
+    folders: tuple[Path, ...],
+    out: Path,
+    bits_only: bool,
+    no_noise: bool,
+    limit: float | None,
+    **options: Any,
+) -> None:
+    """Search what each block of the float weights ID needs: kernel, expansion, presence, bits.
+
+    Pictures below FOLDERS train the weights that all architectures share, and others of them tell
+    how good one is. OUT gets the front of the best ones: `lic quantize ID --bits
+    OUT/architecture-N.json` makes weights of one. A search that was interrupted goes on if it is
+    begun once more.
+    """
+    with extra("torch", "training"):
+        from lic.quantization.search.run import SearchRun, SearchSettings
+
+    settings = SearchSettings(
+        source=source,
+        folders=tuple(str(folder.resolve()) for folder in folders),
+        shapes=not bits_only,
+        noise=not no_noise,
+        limit=limit or 0.0,
+        **options,
+    )
+    rated = SearchRun(settings, out, lambda text: click.echo(text, err=True)).run()
+    click.echo(f"{out / 'front.json'}: of {len(rated)} architectures")

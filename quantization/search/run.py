@@ -1,0 +1,307 @@
+"""A search in a folder, from the weights to the front: it goes on after it was killed.
+
+The folder holds the settings, the supernet (supernet.pt), the times of blocks (times.json), every
+rating (rated.jsonl), and the result: front.json, and a file for each architecture on it, which
+`lic quantize --bits FILE` takes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lic.codec.errors import WeightsError
+from lic.codec.manifest import find
+from lic.codec.output import write_file
+from lic.models.deployable.model import Deployable
+from lic.models.weights_file import WeightsFileError, load_network
+from lic.quantization.aware_training import as_tensors, quantized
+from lic.quantization.errors import QuantizationError
+from lic.quantization.pictures import crops_of, middle_crops
+from lic.quantization.search.baselines import greedy, random_search, uniform
+from lic.quantization.search.costs import Costs, time_table
+from lic.quantization.search.evolution import Evolution, Rated, fronts, points_of
+from lic.quantization.search.gradient import GradientSearch, Relaxation
+from lic.quantization.search.gradient import search as gradient_search
+from lic.quantization.search.space import Architecture, space_of
+from lic.quantization.search.supernet import Batches, Supernet, sort_channels
+from lic.training.data import CropDataset, split
+
+METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
+COSTS = ("bitops", "bytes", "milliseconds")
+SUPERNET = "supernet.pt"
+_QUALITIES = (0.15, 0.5, 0.85)
+_SIDE = 128
+_GREEDY_LIMITS = (0.0003, 0.001, 0.003, 0.01, 0.03)
+_PENALTIES = (0.3, 1.0, 3.0, 10.0)
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What to search and how long."""
+
+    source: str
+    """The id of float weights."""
+    folders: tuple[str, ...]
+    """Pictures to train and to rate with."""
+    method: str = "evolution"
+    cost: str = "bitops"
+    evaluations: int = 300
+    """Ratings, each of one architecture."""
+    supernet_steps: int = 200
+    batch: int = 8
+    learning_rate: float = 2e-4
+    weight_bits: tuple[int, ...] = (4, 6, 8, 12)
+    activation_bits: tuple[int, ...] = (8, 12, 16)
+    shapes: bool = True
+    """Whether kernels, expansions and presence are searched, beside the bits."""
+    limit: float = 0.0
+    """The highest cost, as a fraction of the largest architecture's; 0: none."""
+    seed: int = 0
+    crops: int = 6
+    """Pictures that an architecture is rated on."""
+    noise: bool = True
+    entropy: float = 0.02
+    max_w: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("method", METHODS), ("cost", COSTS)):
+            if getattr(self, name) not in known:
+                raise QuantizationError(
+                    f"there is no {name} {getattr(self, name)!r}; there are {', '.join(known)}"
+                )
+
+
+Tell = Callable[[str], None]
+
+
+class SearchRun:
+    """A search in a folder.
+
+    Raises
+    ------
+    WeightsError
+        If the weights cannot be loaded.
+    PictureError
+        If there are too few pictures.
+    QuantizationError
+        If no network of the space keeps to the limit, or the folder holds another search.
+    """
+
+    def __init__(self, settings: SearchSettings, out: Path, tell: Tell) -> None:
+        self.settings = settings
+        self.out = out
+        self.tell = tell
+        model = _load(settings.source)
+        sort_channels(model)
+        self.space = space_of(
+            model, settings.weight_bits, settings.activation_bits, shapes=settings.shapes
+        )
+        folders = [Path(folder) for folder in settings.folders]
+        paths, held_out = split(folders, None)
+        calibration = middle_crops(folders, 24)
+        self.codec = quantized(model, self.space.plans(), calibration)
+        self.supernet = Supernet(self.space, self.codec)
+        self.crops = _rating_crops(held_out, settings.crops)
+        self._datasets = [
+            CropDataset(half, _SIDE, 1e8, torch.device("cpu")) for half in (paths[::2], paths[1::2])
+        ]
+        out.mkdir(parents=True, exist_ok=True)
+        self._check_settings()
+        self.costs = Costs(self.space, self.codec, self._times())
+        self.column = COSTS.index(settings.cost)
+        self.largest = self._cost(self.space.largest)
+        least = sum(float(table[:, self.column].min()) for table in self.costs.tables)
+        if settings.limit and least > settings.limit * self.largest:
+            raise QuantizationError(
+                f"no network of this space costs less than {least / self.largest:.3f} of the "
+                f"largest's {settings.cost}"
+            )
+
+    def _check_settings(self) -> None:
+        text = json.dumps(asdict(self.settings), indent=2)
+        file = self.out / "settings.json"
+        if file.exists() and file.read_text(encoding="utf-8") != text:
+            raise QuantizationError(f"{self.out} holds a search with other settings")
+        write_file(file, text.encode())
+
+    def _times(self) -> dict[str, float] | None:
+        if self.settings.cost != "milliseconds":
+            return None
+        file = self.out / "times.json"
+        if not file.exists():
+            self.tell("timing the blocks")
+            write_file(file, json.dumps(time_table(self.space, self.codec), indent=1).encode())
+        times: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+        return times
+
+    def _cost(self, architecture: Architecture) -> float:
+        cost = self.costs.of(architecture)
+        found = (cost.bit_operations, cost.bytes, cost.milliseconds)[self.column]
+        assert found is not None
+        return found
+
+    def batches(self, half: int | None = None) -> Batches:
+        """Batches of all pictures, or of one half of them; a step's are always the same."""
+
+        def batch(step: int) -> tuple[Tensor, Tensor]:
+            torch.manual_seed(hash((self.settings.seed, step, half)) % 2**31)
+            size = self.settings.batch
+            dataset = self._datasets[step % 2 if half is None else half]
+            quality = (torch.arange(size) + torch.rand(size)) / size
+            return dataset.batch(size, _SIDE), quality
+
+        return batch
+
+    def train(self) -> None:
+        """Train the supernet, or go on, or load it; raises QuantizationError if it is damaged."""
+        file, settings = self.out / SUPERNET, self.settings
+        saved = read_supernet(file) if file.exists() else None
+
+        def save(state: dict[str, Any]) -> None:
+            temporary = file.with_suffix(".tmp")
+            plans = [plan.to_values() for plan in self.space.plans()]
+            torch.save({**state, "plans": plans}, temporary)
+            temporary.replace(file)
+
+        def tell(step: int, loss: float) -> None:
+            if step % 20 == 0:
+                self.tell(f"supernet, step {step} of {settings.supernet_steps}: loss {loss:.3f}")
+
+        try:
+            self.supernet.train(
+                self.batches(), settings.supernet_steps, settings.learning_rate, tell, saved, save
+            )
+        except (RuntimeError, KeyError, ValueError) as error:
+            if saved is None:
+                raise
+            raise QuantizationError(f"{file} is not of this search: {error}") from error
+
+    def rate(self, architecture: Architecture) -> Rated:
+        """How good an architecture is, and what it costs."""
+        loss = self.supernet.loss(architecture, self.crops, _QUALITIES)
+        return Rated(architecture, loss, self._cost(architecture))
+
+    def run(self) -> list[Rated]:
+        """All ratings, in order; each is written at once."""
+        self.train()
+        file = self.out / "rated.jsonl"
+        known = self._read(file) if file.exists() else []
+        if len(known) < self.settings.evaluations:
+            with file.open("a", encoding="utf-8") as log:
+                for rated in itertools.islice(
+                    self._search(known), self.settings.evaluations - len(known)
+                ):
+                    numbers = [list(rated.architecture.numbers), rated.loss, rated.cost]
+                    print(json.dumps(numbers), file=log, flush=True)
+                    known.append(rated)
+                    self.tell(f"{len(known)}: loss {rated.loss:.3f}, {rated.cost:.4g}")
+        self._write(known)
+        return known
+
+    def _read(self, file: Path) -> list[Rated]:
+        found = []
+        try:
+            for line in file.read_text(encoding="utf-8").splitlines():
+                numbers, loss, cost = json.loads(line)
+                found.append(Rated(Architecture(tuple(numbers)), float(loss), float(cost)))
+        except (ValueError, TypeError) as error:
+            raise QuantizationError(f"{file} is damaged in line {len(found) + 1}") from error
+        return found
+
+    def _search(self, known: Sequence[Rated]) -> Iterator[Rated]:
+        rng = np.random.default_rng([self.settings.seed, len(known)])
+        match self.settings.method:
+            case "evolution":
+                seeds = uniform(self.space)
+                return Evolution().search(self.space, self.rate, rng, seeds, known)
+            case "random":
+                return random_search(self.space, self.rate, rng)
+            case "uniform":
+                return map(self.rate, uniform(self.space)[len(known) :])
+            case "greedy":
+                return itertools.islice(
+                    greedy(self.space, self.rate, _GREEDY_LIMITS), len(known), None
+                )
+        return self._gradient()
+
+    def _gradient(self) -> Iterator[Rated]:
+        """QuantNAS, once for each of some penalties, every time from the supernet."""
+        settings = self.settings
+        start = {name: value.clone() for name, value in self.codec.state_dict().items()}
+        steps = max(settings.evaluations // len(_PENALTIES), 20)
+        for penalty in _PENALTIES:
+            options = GradientSearch(
+                steps,
+                penalty=penalty,
+                entropy=settings.entropy,
+                noise=settings.noise,
+                max_w=settings.max_w,
+            )
+            relaxation = Relaxation(self.space, self.codec, options)
+            found: list[Architecture] = []
+            for best in gradient_search(
+                relaxation,
+                self.codec,
+                self.costs,
+                self.column,
+                (self.batches(0), self.batches(1)),
+                lambda step, loss: None,
+            ):
+                found.append(best)
+            # All are rated with the same weights as those of other searches.
+            self.codec.load_state_dict(start)
+            yield from map(self.rate, dict.fromkeys(found))
+
+    def _write(self, rated: Sequence[Rated]) -> None:
+        """The front within the limit, and a file for each architecture on it."""
+        limit = self.settings.limit * self.largest or float("inf")
+        within = [r for r in rated if r.cost <= limit]
+        if not within:
+            raise QuantizationError("no architecture that was rated keeps to the limit")
+        number = fronts(points_of(within))
+        front = sorted(
+            (r for r, n in zip(within, number, strict=True) if n == 0), key=lambda r: r.cost
+        )
+        rows = []
+        for place, best in enumerate(front):
+            name = f"architecture-{place}.json"
+            values = self.space.to_values(best.architecture)
+            values |= {"loss": best.loss, "cost": asdict(self.costs.of(best.architecture))}
+            write_file(self.out / name, json.dumps(values, indent=1).encode())
+            rows.append({"file": name, "loss": best.loss, "cost": best.cost})
+        write_file(self.out / "front.json", json.dumps(rows, indent=1).encode())
+
+
+def read_supernet(file: Path) -> dict[str, Any]:
+    """The state of a supernet; raises QuantizationError if it cannot be read."""
+    try:
+        state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.PickleError) as error:
+        raise QuantizationError(f"{file} is no readable supernet: {error}") from error
+    return state
+
+
+def _load(source: str) -> Deployable:
+    try:
+        _, model = load_network(find(source).file)
+    except WeightsFileError as error:
+        raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
+    if not isinstance(model, Deployable):
+        raise QuantizationError("only networks of the default family can be searched")
+    return model
+
+
+def _rating_crops(paths: Sequence[Path], count: int) -> Tensor:
+    """The middles (count, 3, 128, 128) of pictures that nothing is trained on."""
+    crops = as_tensors(crops_of(paths, count))
+    return torch.cat([crop[:, :, :_SIDE, :_SIDE] for crop in crops])
