@@ -49,7 +49,7 @@ private:
     int held_ = 0;
 };
 
-// A prefix code: how many codes there are of each length, and the symbols in the order of the codes.
+// A prefix code: how many codes there are of each length, and the symbols in the codes' order.
 class Code {
 public:
     explicit Code(std::span<const uint8_t> lengths) : symbols_(lengths.size()) {

@@ -1,5 +1,6 @@
 #include "json.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace lic::deployment {
@@ -22,7 +23,7 @@ private:
     [[noreturn]] static void fail() { bad_weights("its description is no JSON"); }
 
     void skip_spaces() {
-        while (at_ < text_.size() && std::string_view(" \t\r\n").find(text_[at_]) != std::string_view::npos) ++at_;
+        at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());
     }
 
     // Whether the next character, after spaces, is this one, which is taken then.

@@ -43,7 +43,7 @@ private:
     std::variant<std::monostate, bool, int64_t, std::string, List, Object> value_;
 };
 
-// The value of a whole text; throws Failure for what is no JSON, has fractions, or is nested deeply.
+// The value of a whole text; throws Failure for what is no JSON, has fractions or nests deeply.
 Json parse_json(std::string_view text);
 
 }  // namespace lic::deployment

@@ -1,7 +1,7 @@
 /* Decoding of lic files, for C and every language that calls C.
  *
- * There is no global state, so that threads may share weights and files, which no call changes after
- * they were opened; nothing is thrown, printed or written, and no file is opened. Bytes need not be
+ * There is no global state, so that threads may share weights and files, which no call changes once
+ * they are open; nothing is thrown, printed or written, and no file is opened. Bytes need not be
  * trusted: no memory is taken for a picture before its size, as the header tells it, was compared
  * with the caller's limit, and what is damaged is an error.
  *
@@ -50,7 +50,7 @@ typedef struct lic_info {
     uint32_t height;
     uint32_t channels;       /* 1: gray, 2: gray and alpha, 3: RGB, 4: RGB and alpha */
     uint32_t quality;        /* 0 to 10000 */
-    uint32_t needs_weights;  /* 0 if the network codes nothing of it: all of it is without loss, say */
+    uint32_t needs_weights;  /* 0 if the network codes nothing of it, as without loss */
     char weights_id[64];     /* of the weights that the file was made with */
     uint8_t weights_digest[4]; /* the first bytes of the SHA-256 of their file */
 } lic_info;
@@ -64,8 +64,8 @@ typedef struct lic_file lic_file;
 #define LIC_MAX_PIXELS ((uint64_t)1 << 28)
 
 /* A weights file of integers, that is one that `lic weights` or `lic quantize` made; its bytes are
- * not needed any more afterwards. Any bytes are safe. But nothing proves that the networks of a file
- * that was forged compute what lic computes: compare its digest where that matters. */
+ * not needed afterwards. Any bytes are safe. But nothing proves that the networks of a file that was
+ * forged compute what lic computes: compare its digest where that matters. */
 lic_status lic_weights_open(const uint8_t *data, size_t size, lic_weights **weights,
                             lic_error *error);
 /* The SHA-256 of the weights file. */

@@ -19,7 +19,7 @@ struct Shape {
     std::size_t unit;                 // the inputs' sides are multiples of it
     std::size_t output_side;          // of inputs of unit x unit
     std::size_t channels;             // of the output
-    std::size_t stride;               // pixels of the picture from one place of an input to the next
+    std::size_t stride;               // pixels from one place of an input to the next
     bool mixture = false;             // whether the output is one
 };
 

@@ -43,7 +43,9 @@ public:
     // The pixels (height, width, 3) of a region that begins at a latent.
     std::vector<uint8_t> pixels(const Region& region, std::size_t threads) {
         const std::size_t halo = network_.halo;
-        const auto before = [&](std::size_t x) { return x / kLatentStride - std::min(x / kLatentStride, halo); };
+        const auto before = [&](std::size_t x) {
+            return x / kLatentStride - std::min(x / kLatentStride, halo);
+        };
         const auto after = [&](std::size_t x, std::size_t end) {
             return std::min((x + kLatentStride - 1) / kLatentStride + halo, end);
         };

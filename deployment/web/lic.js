@@ -4,8 +4,8 @@
 //     const lic = await Lic.load("small-3.safetensors");
 //     context.putImageData(lic.decode(bytes), 0, 0);
 //
-// lic.wasm, beside this file, is the library of lic.h; what is read from its memory here is laid out
-// as that header says, on a machine of 32 bits.
+// lic.wasm, beside this file, is the library of lic.h; what is read from its memory is laid out as
+// that header says, on a machine of 32 bits.
 
 const ERROR_BYTES = 256;
 const INFO_BYTES = 88;
@@ -56,7 +56,7 @@ export class Lic {
   }
 
   /**
-   * The picture of a file's bytes: an ImageData, or where there is none an object of its form, RGBA.
+   * The picture of a file's bytes: an ImageData, or where that is unknown an object alike.
    * Colours are those of the file's profile, if it has one, and else sRGB. Throws a LicError.
    *
    * @param maxPixels refuse larger pictures, sides rounded up to multiples of 64, before any memory

@@ -1,5 +1,5 @@
-// Decodes for a page, which goes on meanwhile. The first message has URLs, `weights` and `wasm`, the
-// others an `id` and the `bytes` of a file; the answers have the same id.
+// Decodes for a page, which goes on meanwhile. The first message has URLs, `weights` and `wasm`,
+// the others the `bytes` of a file; all have an `id`, which the answer repeats.
 import { Lic } from "./lic.js";
 
 let loading;
