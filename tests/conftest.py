@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections.abc import Callable
+import shutil
+import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +20,9 @@ from lic.codec.manifest import WeightsEntry, write_manifest
 from lic.codec.picture import read_picture
 from lic.codec.weights import Weights, load_weights, read_codec
 from lic.integer_networks.codec_network import CodecNetwork
+
+if TYPE_CHECKING:
+    from .browser import Browser
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
@@ -149,3 +155,18 @@ def network_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         return Choice(stream, None)
 
     monkeypatch.setattr("lic.codec.coding.choose", keep)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Chromium; tests that need it are skipped where it is not installed."""
+    if sys.platform == "win32":
+        pytest.skip("drives a browser through pipes, which Windows has not")
+    from .browser import NAMES, Browser
+
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip("needs Chromium")
+    found = Browser(program, tmp_path_factory.mktemp("profile"))
+    yield found
+    found.close()

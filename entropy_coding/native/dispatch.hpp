@@ -22,6 +22,8 @@ inline bool machine_has(const char* name) {
     if (is("avx512")) return avx512;
     if (is("avx2")) return __builtin_cpu_supports("avx2");
     if (is("sse41")) return __builtin_cpu_supports("sse4.1");
+#elif defined(LIC_SSE41)
+    if (is("sse41")) return true;
 #elif defined(LIC_ARM64)
     if (is("neon")) return true;
 #endif

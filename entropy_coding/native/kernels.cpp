@@ -9,6 +9,8 @@ extern const Kernels kernels_scalar;
 extern const Kernels kernels_avx512;
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_sse41;
+#elif defined(LIC_SSE41)
+extern const Kernels kernels_sse41;
 #elif defined(LIC_ARM64)
 extern const Kernels kernels_neon;
 #endif
@@ -19,6 +21,8 @@ const Available<Kernels>& available() {
     static const Available<Kernels> all{
 #if defined(LIC_X86)
         &kernels_avx512, &kernels_avx2, &kernels_sse41,
+#elif defined(LIC_SSE41)
+        &kernels_sse41,
 #elif defined(LIC_ARM64)
         &kernels_neon,
 #endif

@@ -2,7 +2,11 @@
 # once for each instruction set of the target, and one of them is chosen when the program runs.
 set(LIC_DEFINITIONS)
 set(LIC_KERNELS scalar)
-if(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+option(LIC_SSE41 "compile for SSE4.1 alone: for WebAssembly, which has it, and to compile quickly")
+if(LIC_SSE41)
+  list(APPEND LIC_DEFINITIONS LIC_SSE41)
+  list(APPEND LIC_KERNELS sse41)
+elseif(CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
     list(APPEND LIC_DEFINITIONS LIC_X86)
     list(APPEND LIC_KERNELS sse41 avx2 avx512)

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kCostPerThread = LIC_COST_PER_THREAD;
 
 // Numbers of a value: far more than any memory holds, and far from what overflows.
-constexpr std::size_t kMaximumNumbers = std::size_t{1} << 42;
+constexpr std::size_t kMaximumNumbers = std::size_t{1} << (sizeof(std::size_t) > 4 ? 42 : 28);
 
 void require(bool condition, const char* message) {
     if (!condition) throw std::invalid_argument(message);

@@ -19,7 +19,7 @@ from lic.evaluation.page import beside, page, table
 from lic.evaluation.viewer import chooser, comparison_page, file_name, viewer
 
 if TYPE_CHECKING:
-    from conftest import Browser
+    from ..browser import Browser
 
 EVIL = "<script>alert(1)</script>&\"'.png"
 GRID = "document.querySelector('[data-mode=grid]').click()"

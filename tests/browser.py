@@ -7,15 +7,11 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Where the child process finds its ends of the pipes, by --remote-debugging-pipe.
 _COMMANDS, _ANSWERS = 3, 4
 _SPARE = 10
@@ -78,9 +74,17 @@ class Browser:
         return answer
 
     def open(
-        self, page: Path, width: int, height: int = 900, dark: bool = False, scripts: bool = True
+        self,
+        page: Path | str,
+        width: int = 1280,
+        height: int = 900,
+        dark: bool = False,
+        scripts: bool = True,
     ) -> None:
-        """Load a page in a window of that many pixels, until all its pictures are there."""
+        """Load a page in a window of that many pixels, until all its pictures are there.
+
+        ``page`` is a file or a URL.
+        """
         self.events.clear()
         phone = width < 600
         self.call(
@@ -94,7 +98,8 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        url = page if isinstance(page, str) else page.resolve().as_uri()
+        self.call("Page.navigate", url=url)
         while all(event["method"] != "Page.loadEventFired" for event in self.events):
             self.events.append(self._receive())
         if scripts:
@@ -186,14 +191,3 @@ def _pipe() -> tuple[int, int]:
     for end in ends:
         os.close(end)
     return kept[0], kept[1]
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """Chromium; tests that need it are skipped where it is not installed."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
-    if program is None:
-        pytest.skip("needs Chromium")
-    found = Browser(program, tmp_path_factory.mktemp("profile"))
-    yield found
-    found.close()

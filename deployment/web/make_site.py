@@ -1,0 +1,46 @@
+"""Puts beside lic.wasm what a browser needs, and all of it into one page.
+
+``python make_site.py SITE WEIGHTS``: SITE is the folder of lic.wasm, and any web server can serve
+it. Its ``lic.html`` is index.html with everything inside it: browsers load nothing else from a
+folder that is not served.
+"""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import sys
+from pathlib import Path
+
+SOURCES = Path(__file__).parent
+
+
+def make_site(site: Path, weights: Path) -> None:
+    """Complete a site; ``weights`` is the file that index.html names."""
+    for name in ("index.html", "lic.js", "worker.js"):
+        shutil.copyfile(SOURCES / name, site / name)
+    shutil.copyfile(weights, site / weights.name)
+    (site / "lic.html").write_text(_one_page(site, weights.name))
+
+
+def _one_page(site: Path, weights: str) -> str:
+    page = (site / "index.html").read_text()
+    module = (site / "lic.js").read_text().replace("export class", "class")
+    worker = _replaced((site / "worker.js").read_text(), 'import { Lic } from "./lic.js";', module)
+    contents = {"worker.js": worker.encode()}
+    contents |= {name: (site / name).read_bytes() for name in (weights, "lic.wasm")}
+    for name, content in contents.items():
+        kind = "text/javascript" if name.endswith(".js") else "application/octet-stream"
+        data = base64.b64encode(content).decode()
+        page = _replaced(page, f'"{name}"', f'"data:{kind};base64,{data}"')
+    return page
+
+
+def _replaced(text: str, old: str, new: str) -> str:
+    if text.count(old) != 1:
+        raise ValueError(f"{old} does not stand once where it should be replaced")
+    return text.replace(old, new)
+
+
+if __name__ == "__main__":
+    make_site(Path(sys.argv[1]), Path(sys.argv[2]))

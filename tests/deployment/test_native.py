@@ -1,0 +1,174 @@
+"""The decoder in C gives the pixels, or the error, that the Python package gives."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import subprocess
+import zlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lic import codec
+from lic.codec.coding import encode_picture
+from lic.codec.container import WeightsReference, read_container
+from lic.codec.errors import LicError, WeightsError
+from lic.codec.metadata import Metadata
+from lic.codec.picture import read_picture
+from lic.codec.pixels import Picture
+from lic.codec.weights import Weights, load_weights, resolve
+
+from .conftest import DATA, ROOT, SMALL, Decoded, DecodeMany, run
+
+TINY = DATA / "tiny.safetensors"
+MAX_PIXELS = 2**22
+Fuzzer = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def fuzzer(monkeypatch: pytest.MonkeyPatch) -> Fuzzer:
+    """A function that gives a module of the fuzzers, which are scripts."""
+    monkeypatch.syspath_prepend(ROOT / "tests/fuzz")
+    return importlib.import_module
+
+
+def outcomes_agree(decoded: Sequence[Decoded], files: Sequence[bytes], weights: Weights) -> None:
+    """Fails unless files decode as by the package, to the same pixels or with the same error."""
+    for got, data in zip(decoded, files, strict=True):
+        status, message, picture = 0, "", None
+        try:
+            picture = codec.decode_picture(data, weights, MAX_PIXELS)
+        except LicError as error:
+            status, message = error.exit_code, str(error)
+        assert got.status == status, f"{got.message!r}, but {message!r}"
+        if picture is None:
+            continue
+        wanted = picture.array()
+        np.testing.assert_array_equal(got.samples(wanted.shape), wanted)
+        rgba = np.asarray(picture.to_image().convert("RGBA"))
+        np.testing.assert_array_equal(got.samples(rgba.shape, ".rgba"), rgba)
+
+
+def test_files_of_all_kinds_decode_to_the_same_pixels(
+    decode_many: DecodeMany, files: dict[str, bytes]
+) -> None:
+    decoded = decode_many([(SMALL, data) for data in files.values()])
+    assert {name: one.message for name, one in zip(files, decoded, strict=True)} == dict.fromkeys(
+        files, ""
+    )
+    outcomes_agree(decoded, list(files.values()), resolve("small-3"))
+
+
+def test_tiles_of_a_picture_fit_without_seams(
+    decode_many: DecodeMany, budgie: NDArray[np.uint8]
+) -> None:
+    weights = resolve("small-3")
+    data = [encode_picture(budgie[:200, :330], 50, weights, tile=tile) for tile in (64, 128)]
+    outcomes_agree(decode_many([(SMALL, one) for one in data]), data, weights)
+
+
+def test_five_hundred_damaged_files_decode_or_give_the_same_error(
+    decode_many: DecodeMany, fuzzer: Fuzzer
+) -> None:
+    fuzz_files, weights = fuzzer("fuzz_files"), resolve("small-3")
+    random = np.random.default_rng(5)
+    valid = fuzz_files.valid_files(weights)
+    damaged = list(islice(fuzz_files.inputs(valid, random), 300))
+    # As a bad wire makes them: checksums do not fit.
+    for number in range(200):
+        data = bytearray(valid[random.integers(len(valid))])
+        place = int(random.integers(len(data)))
+        data[place] ^= 1 << int(random.integers(8))
+        damaged.append(bytes(data[:place] if number % 2 else data))
+    decoded = decode_many([(SMALL, data) for data in damaged])
+    outcomes_agree(decoded, damaged, weights)
+    assert {0, 4, 5, 6, 8} <= Counter(one.status for one in decoded).keys()
+
+
+def test_planes_of_alpha_are_read_however_zlib_wrote_them(
+    decode_many: DecodeMany, budgie: NDArray[np.uint8]
+) -> None:
+    pixels = budgie[:90, :120]
+    plane = pixels[:, :, 0].tobytes() + bytes(90 * 40) + b"ab" * (90 * 40)
+    random = np.random.default_rng(1)
+    files = []
+    container = read_container(codec.encode(np.tile(pixels, (1, 2, 1)), max_error=9), MAX_PIXELS)
+    for level in (0, 1, 6, 9):
+        for strategy in (
+            zlib.Z_DEFAULT_STRATEGY,
+            zlib.Z_FILTERED,
+            zlib.Z_HUFFMAN_ONLY,
+            zlib.Z_RLE,
+            zlib.Z_FIXED,
+        ):
+            writer = zlib.compressobj(level, zlib.DEFLATED, 15, 9, strategy)
+            packed = writer.compress(plane) + writer.flush()
+            place = int(random.integers(len(packed)))
+            damaged = packed[:place] + random.bytes(1) + packed[place + 1 :]
+            for prediction, content in enumerate((packed, damaged, packed + b"\0", packed[:-1])):
+                alpha = bytes([prediction]) + content
+                files.append(replace(container, alpha=alpha).to_bytes())
+    decoded = decode_many([(SMALL, data) for data in files])
+    outcomes_agree(decoded, files, resolve("small-3"))
+    assert [one.status for one in decoded[::4]] == [0] * (len(files) // 4)
+
+
+def test_damaged_weights_are_refused_or_decode_as_the_package_decodes(
+    decode_many: DecodeMany, fuzzer: Fuzzer, tmp_path: Path
+) -> None:
+    """What this package refuses may decode: proofs that nothing overflows are not repeated."""
+    pixels = read_picture(DATA / "budgie.png")[:50, :90]
+    pairs, loaded = [], []
+    container = read_container(encode_picture(pixels, 60, load_weights(TINY, "tiny")), MAX_PIXELS)
+    random = np.random.default_rng(3)
+    for number, data in enumerate(islice(fuzzer("fuzz_weights").inputs(random), 50)):
+        path = tmp_path / f"{number}.safetensors"
+        path.write_bytes(data)
+        try:
+            weights = load_weights(path, "tiny")
+            file = encode_picture(pixels, 60, weights)
+        except WeightsError:
+            weights = None
+            digest = hashlib.sha256(data).digest()[:4]
+            file = replace(container, weights=WeightsReference("tiny", digest)).to_bytes()
+        pairs.append((path, file))
+        loaded.append(weights)
+    decoded = decode_many(pairs)
+    for one, (_, file), weights in zip(decoded, pairs, loaded, strict=True):
+        if weights is None:
+            assert one.status in (0, 4, 7)
+        else:
+            outcomes_agree([one], [file], weights)
+    assert {0, 7} <= Counter(one.status for one in decoded).keys()
+    assert any(loaded)
+
+
+def test_wrong_calls_are_told_from_damaged_files(native: Path, tmp_path: Path) -> None:
+    path = tmp_path / "in.lic"
+    pixels = read_picture(DATA / "budgie.png")[:40, :60]
+    path.write_bytes(codec.encode(Picture(pixels, metadata=Metadata(icc=b"profile")), 50))
+    run(native / "check_api", SMALL, TINY, path)
+
+
+def test_the_example_writes_a_picture_or_nothing(native: Path, tmp_path: Path) -> None:
+    golden, out = DATA / "small-3-q10.lic", tmp_path / "out.pam"
+    run(native / "lic_decode", SMALL, golden, out)
+    header, _, pixels = out.read_bytes().partition(b"ENDHDR\n")
+    assert header == b"P7\nWIDTH 512\nHEIGHT 512\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\n"
+    assert pixels == codec.decode(golden.read_bytes()).tobytes()
+
+    data = golden.read_bytes()
+    (tmp_path / "damaged.lic").write_bytes(data[:-1])
+    command = [native / "lic_decode", SMALL, tmp_path / "damaged.lic", tmp_path / "none.pam"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 5
+    assert done.stderr.startswith("lic_decode: the file is truncated")
+    assert not (tmp_path / "none.pam").exists()
