@@ -26,7 +26,7 @@ Arrays = dict[str, NDArray[Any]]
 _PARTS = ("analysis", "hyper_analysis", "hyper_synthesis", "corrector", "synthesis")
 _STEPS = tuple(f"step{step}" for step in range(STEPS))
 _TABLES = ("to_steps", "from_steps", "side_counts")
-# Files made before these fields have none of them; the classes have their defaults.
+# Fields that are left out where they have their defaults: they came after the first files.
 _OPTIONAL: dict[type, tuple[str, ...]] = {kinds.Gain: ("low", "high")}
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in get_args(kinds.Layer)}
 
@@ -54,6 +54,8 @@ def _described(value: Any, place: str, arrays: Arrays) -> dict[str, Any]:
     description: dict[str, Any] = {}
     for field in fields(value):
         item = getattr(value, field.name)
+        if field.name in _OPTIONAL.get(type(value), ()) and item == field.default:
+            continue
         if isinstance(item, np.ndarray):
             # Files have the memory of an array, whatever the order of its axes.
             arrays[f"{place}.{field.name}"] = np.ascontiguousarray(item)

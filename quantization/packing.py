@@ -85,8 +85,8 @@ def quantize(
     """Lower the installed float weights ``source`` to integers, and write ``out``/ID.safetensors.
 
     ``count`` pictures below the folders calibrate the network, and as many others tell what it
-    costs. ``notes`` (summary, command) go to the manifest. By default, bits are the default's and blocks
-    the network's; without a training, it is rounded as it is. Gives the file and the cost.
+    costs. ``notes`` (summary, command) go to the manifest. By default, bits are the default's and
+    blocks the network's; without a training, it is rounded as it is. Gives the file and the cost.
 
     Raises
     ------

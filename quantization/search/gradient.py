@@ -62,7 +62,7 @@ class Relaxation(nn.Module):
             nn.Parameter(torch.zeros(len(site.choices))) for site in space.sites
         )
         self._numbers = {site.name: number for number, site in enumerate(space.sites)}
-        self._units = {
+        self._units: dict[str, Tensor] = {
             name: parameter
             for part, _ in codec.parts()
             for name, parameter in part.quantizer.learned.items()
@@ -75,7 +75,8 @@ class Relaxation(nn.Module):
     def mixture(self, site: Site) -> Tensor:
         """The weights with which choices are mixed."""
         weights = self.logits[self._numbers[site.name]].softmax(0)
-        return 1 - weights.max() + weights if self.settings.max_w else weights
+        mixed: Tensor = 1 - weights.max() + weights if self.settings.max_w else weights
+        return mixed
 
     def site_of(self, layer: str) -> Site:
         """The site that a layer belongs to."""
@@ -108,9 +109,8 @@ class Relaxation(nn.Module):
         That of weights is in units of the largest of the channel.
         """
         name = f"{layer.replace('.', '-')}@{bits}"
-        if kind == "activations":
-            return self._units[name].exp()
-        return self._units[f"{name}w"].exp() / (2 ** (bits - 1) - 1)
+        unit = self._units[name if kind == "activations" else f"{name}w"].exp()
+        return unit if kind == "activations" else unit / float(2 ** (bits - 1) - 1)
 
     def best(self) -> Architecture:
         """The most probable choice of every site."""
@@ -215,7 +215,8 @@ def _like(conv: nn.Conv2d, weight: Tensor, factor: Tensor | float = 1.0) -> Any:
 def power_annealing(spent: float, power: float) -> float:
     """Cosine power annealing from 1 to 0 at a spent fraction: sharpDARTS, section 4.2."""
     cosine = (1 + math.cos(math.pi * spent)) / 2
-    return (power ** (cosine + 1) - power) / (power**2 - power)
+    rate: float = (power ** (cosine + 1) - power) / (power**2 - power)
+    return rate
 
 
 def search(

@@ -69,6 +69,8 @@ class SearchSettings:
     seed: int = 0
     crops: int = 6
     """Pictures that an architecture is rated on."""
+    calibration: int = 24
+    """Pictures that tell how large the network's values are."""
     noise: bool = True
     entropy: float = 0.02
     max_w: bool = False
@@ -108,7 +110,7 @@ class SearchRun:
         )
         folders = [Path(folder) for folder in settings.folders]
         paths, held_out = split(folders, None)
-        calibration = middle_crops(folders, 24)
+        calibration = middle_crops(folders, settings.calibration)
         self.codec = quantized(model, self.space.plans(), calibration)
         self.supernet = Supernet(self.space, self.codec)
         self.crops = _rating_crops(held_out, settings.crops)

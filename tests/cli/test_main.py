@@ -153,6 +153,7 @@ def test_effort_makes_a_better_file_that_decodes_as_any(picture: Path, tmp_path:
 def _errors() -> list[type[LicError]]:
     import lic.evaluation.compressai_codec
     import lic.evaluation.report
+    import lic.quantization.errors
     import lic.training.errors  # noqa: F401
 
     found, queue = [], [LicError]

@@ -23,14 +23,22 @@ def test_a_network_survives_the_way_to_json_and_arrays(network: CodecNetwork) ->
         assert array.flags.c_contiguous
 
 
-def test_a_gain_of_older_files_has_the_limits_of_16_bits(network: CodecNetwork) -> None:
+def test_the_limits_of_a_gain_are_left_out_if_they_are_usual(
+    network: CodecNetwork,
+) -> None:
     description, arrays = to_data(network)
     layers = description["synthesis"]["layers"]
     place = next(i for i, layer in enumerate(layers) if layer["kind"] == "Gain")
-    del layers[place]["low"], layers[place]["high"]
+    assert not {"low", "high"} & layers[place].keys()
     gain = from_data(description, arrays).synthesis.layers[place]
     assert isinstance(gain, Gain)
     assert (gain.low, gain.high) == (-32767, 32767)
+    layers[place] |= {"low": -127, "high": 127}
+    again = from_data(description, arrays)
+    narrow = again.synthesis.layers[place]
+    assert isinstance(narrow, Gain)
+    assert (narrow.low, narrow.high) == (-127, 127)
+    assert to_data(again)[0] == description
 
 
 def edits(description: Any) -> list[tuple[str, Any]]:

@@ -24,7 +24,9 @@ def test_a_plan_survives_the_way_to_json() -> None:
     ("text", "bits"), [("8", (8, 8)), ("w6a10", (6, 10)), ("12", (12, 12)), ("w4", (4, 4))]
 )
 def test_a_text_stands_for_the_same_bits_everywhere(text: str, bits: tuple[int, int]) -> None:
-    assert parse_bits(text).of("analysis.stem") == parse_bits(text).of("entropy.x") == LayerBits(*bits)
+    assert (
+        parse_bits(text).of("analysis.stem") == parse_bits(text).of("entropy.x") == LayerBits(*bits)
+    )
 
 
 @pytest.mark.parametrize("text", ["", "many", "w2a8", "w8a3", "17", "8.5", "a8"])

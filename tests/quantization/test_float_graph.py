@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from lic.models import create_model
 from lic.models.deployable.context import ContextStep
 from lic.models.deployable.model import Deployable
 from lic.quantization import deployable

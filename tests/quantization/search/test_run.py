@@ -30,7 +30,8 @@ def weights(
 
 
 def _settings(pictures: Path, **changes: object) -> SearchSettings:
-    values: dict[str, object] = {"evaluations": 26, "supernet_steps": 2, "batch": 2, "crops": 2}
+    values: dict[str, object] = {"evaluations": 26, "supernet_steps": 2, "batch": 2, "crops": 1}
+    values["calibration"] = 2
     return SearchSettings("mine", (str(pictures),), **(values | changes))  # type: ignore[arg-type]
 
 
@@ -67,8 +68,10 @@ def test_a_search_that_was_killed_goes_on_and_its_result_becomes_weights(
 
 @pytest.mark.parametrize("method", ["quantnas", "greedy", "random", "uniform"])
 def test_every_method_gives_a_front(pictures: Path, tmp_path: Path, method: str) -> None:
-    settings = _settings(pictures, method=method, evaluations=3, weight_bits=(8, 4), crops=1)
-    assert len(SearchRun(settings, tmp_path / "out", lambda text: None).run()) == 3
+    settings = _settings(
+        pictures, method=method, evaluations=2, weight_bits=(8, 4), activation_bits=(16,)
+    )
+    assert len(SearchRun(settings, tmp_path / "out", lambda text: None).run()) == 2
     assert json.loads((tmp_path / "out" / "front.json").read_text())
 
 
@@ -83,7 +86,7 @@ def test_impossible_budgets_and_unknown_words_are_named_errors(
 
 
 def test_damaged_folders_are_named_errors(pictures: Path, tmp_path: Path) -> None:
-    settings = _settings(pictures, method="uniform", evaluations=1, crops=1)
+    settings = _settings(pictures, method="uniform", evaluations=1)
     SearchRun(settings, tmp_path, lambda text: None).run()
     with pytest.raises(QuantizationError, match="other settings"):
         SearchRun(_settings(pictures, seed=5), tmp_path, lambda text: None)
