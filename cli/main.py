@@ -106,14 +106,20 @@ def info(source: Path, max_pixels: int, as_json: bool) -> None:
 @weights_folder
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--all", "presets", is_flag=True, help="List the presets to train, too.")
-def models(as_json: bool, presets: bool) -> None:
+@click.option("--costs", "counted", is_flag=True, help="Bits, BitOps, bytes and milliseconds, too.")
+def models(as_json: bool, presets: bool, counted: bool) -> None:
     """List the installed weights: size, cost, and their measured points on Kodak.
 
-    With --all, also the presets, with parameters and kMAC/px by module.
+    With --all, also the presets, with parameters and kMAC/px by module. With --costs, what the
+    weights of integers need: mean bits of weights and activations, thousands of BitOps a pixel,
+    bytes, and the milliseconds of all networks for 768x512 pixels, measured now with one thread.
     """
     from lic.codec.manifest import installed
 
     entries = {name: asdict(found.entry) for name, found in installed().items()}
+    if counted:
+        for name, found in installed().items():
+            entries[name]["costs"] = _costs(name) if found.entry.kind == "integer" else None
     known = _presets() if presets else {}
     if as_json:
         listed = {"weights": entries, "presets": known} if presets else entries
@@ -125,6 +131,13 @@ def models(as_json: bool, presets: bool) -> None:
             f"{name}: {entry['summary']}\n  {_millions(entry['parameters'])} M parameters; "
             f"encode {cost['encode']:.1f}, decode {cost['decode']:.1f} kMAC/px"
         )
+        if costs := entry.get("costs"):
+            click.echo(
+                "  bits {weight_bits:.1f} and {activation_bits:.1f} (weights, activations); "
+                "{bit_operations:.0f} kBitOps/px; {bytes:.0f} bytes; {milliseconds:.0f} ms".format(
+                    **costs
+                )
+            )
         for part, count in entry.get("parameters_by_module", {}).items():
             click.echo(f"  {part:<28} {_millions(count)} M {cost.get(part, 0):8.2f} kMAC/px")
         if not kodak:
@@ -133,6 +146,17 @@ def models(as_json: bool, presets: bool) -> None:
             click.echo(f"  on Kodak: BD-rate {kodak['bd_rate_vtm']:+.1f} % against VTM")
         for row in zip(*(kodak[key] for key in ("quality", "bpp", "psnr")), strict=True):
             click.echo("  quality {:5.1f}: {:.4f} bpp, {:.2f} dB".format(*row))
+
+
+def _costs(weights_id: str) -> dict[str, float]:
+    """Of weights of integers, counted here and now."""
+    from lic.codec.executors.integers import IntegerExecutor
+    from lic.codec.weights import resolve
+    from lic.integer_networks.costs import costs
+
+    executor = resolve(weights_id).executor
+    assert isinstance(executor, IntegerExecutor)
+    return asdict(costs(executor.network))
 
 
 def _millions(count: int) -> str:

@@ -8,7 +8,6 @@ an architecture is taken to need their sum.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -19,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from lic.integer_networks import Graph
+from lic.integer_networks.costs import graph_time
 from lic.integer_networks.layers import Input, Layer
-from lic.integer_networks.native import NativeGraph
 from lic.quantization.bits import BitPlan
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer
 from lic.quantization.quantized_codec import QuantizedCodec, QuantizedPart
@@ -36,9 +35,6 @@ _STRIDES = {
 """The resolution of a part's input, by what its layers' names begin with."""
 _OUTPUT_BYTES = 8
 """Bias and multiplier of an output channel."""
-PICTURE = (512, 768)
-"""Height and width that milliseconds are for."""
-_RUNS = 5
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,7 @@ def measured_time(codec: QuantizedCodec) -> float:
     """Milliseconds of all parts of a codec as it is chosen, one after the other."""
     exact = deepcopy(codec).double().eval()
     return sum(
-        _graph_time(part.lower(ends), _stride(part.graph().layers[-1].name))
+        graph_time(part.lower(ends), _stride(part.graph().layers[-1].name))
         for part, ends in exact.parts()
     )
 
@@ -171,7 +167,7 @@ def _site_time(codec: QuantizedCodec, site: str) -> float:
         places = [i for i, layer in enumerate(layers) if _belongs(layer.name, site)]
         if places:
             cut, resolution = _cut_out(part.lower(ends), places)
-            return _graph_time(cut, resolution * _stride(layers[-1].name))
+            return graph_time(cut, resolution * _stride(layers[-1].name))
     raise ValueError(f"no such site: {site}")
 
 
@@ -196,16 +192,3 @@ def _cut_out(graph: Graph, places: Sequence[int]) -> tuple[Graph, Fraction]:
     read = {source for layer in layers for source in layer.sources}
     outputs = tuple(moved[place] for place in places if moved[place] not in read)
     return Graph(tuple(layers), outputs), graph.values[outer[0]].resolution
-
-
-def _graph_time(graph: Graph, stride: Fraction) -> float:
-    """The median milliseconds of a run; inputs are a picture's at a resolution."""
-    native = NativeGraph(graph, threads=1)
-    height, width = (int(side * stride) for side in PICTURE)
-    inputs = tuple(np.zeros((1, height, width, x.channels), np.int16) for x in graph.inputs)
-    times = []
-    for _ in range(_RUNS):
-        start = time.perf_counter()
-        native.run(inputs, 5000)
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times))
