@@ -1,8 +1,8 @@
 """A search in a folder, from the weights to the front: it goes on after it was killed.
 
 The folder holds the settings, the supernet (supernet.pt), the times of blocks (times.json), every
-rating (rated.jsonl), and the result: front.json, and a file for each architecture on it, which
-`lic quantize --bits FILE` takes.
+rating (rated.jsonl), and the result: front.json and its picture, and for each architecture on it a
+picture and a file, which `lic quantize --bits FILE` takes.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from lic.quantization.search.costs import Costs, time_table
 from lic.quantization.search.evolution import Evolution, Rated, fronts, points_of
 from lic.quantization.search.gradient import GradientSearch, Relaxation
 from lic.quantization.search.gradient import search as gradient_search
+from lic.quantization.search.report import architecture_picture, front_picture
 from lic.quantization.search.space import Architecture, space_of
 from lic.quantization.search.supernet import Batches, Supernet, sort_channels
 from lic.training.data import CropDataset, split
@@ -39,6 +40,7 @@ from lic.training.data import CropDataset, split
 METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
 COSTS = ("bitops", "bytes", "milliseconds")
 SUPERNET = "supernet.pt"
+_AXES = ("BitOps, thousands a pixel", "bytes", "milliseconds")
 _QUALITIES = (0.15, 0.5, 0.85)
 _SIDE = 128
 _GREEDY_LIMITS = (0.0003, 0.001, 0.003, 0.01, 0.03)
@@ -280,7 +282,11 @@ class SearchRun:
             values = self.space.to_values(best.architecture)
             values |= {"loss": best.loss, "cost": asdict(self.costs.of(best.architecture))}
             write_file(self.out / name, json.dumps(values, indent=1).encode())
+            picture = architecture_picture(self.space.choices(best.architecture))
+            write_file((self.out / name).with_suffix(".svg"), picture)
             rows.append({"file": name, "loss": best.loss, "cost": best.cost})
+        shown = front_picture(within, front, _AXES[self.column])
+        write_file(self.out / "front.svg", shown)
         write_file(self.out / "front.json", json.dumps(rows, indent=1).encode())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -57,6 +58,8 @@ def test_a_search_that_was_killed_goes_on_and_its_result_becomes_weights(
     assert len([text for text in told if text.startswith("supernet")]) == 1
 
     front = json.loads((out / "front.json").read_text())
+    for file in ("front.svg", front[0]["file"].replace(".json", ".svg")):
+        assert ElementTree.parse(out / file).getroot().tag.endswith("svg")
     assert [r["cost"] for r in front] == sorted(r["cost"] for r in front)
     assert [r["loss"] for r in front] == sorted((r["loss"] for r in front), reverse=True)
     arguments = ["quantize", "mine", str(pictures), "--id", "found", "--out", str(tmp_path / "new")]
