@@ -40,7 +40,8 @@ def front_picture(rated: Sequence[Rated], front: Sequence[Rated], cost: str) -> 
     axes.step(best[:, 1], best[:, 0], where="post", color="tab:blue")
     axes.scatter(best[:, 1], best[:, 0], s=22, color="tab:blue", label="front")
     low, high = float(best[:, 0].min()), float(best[:, 0].max())
-    axes.set_ylim(low - 0.05 * (high - low), high + 0.15 * (high - low))
+    span = (high - low) or 1.0
+    axes.set_ylim(low - 0.05 * span, high + 0.15 * span)
     axes.set_xlabel(cost)
     axes.set_ylabel("rate-distortion loss")
     axes.legend(frameon=False)
