@@ -42,6 +42,8 @@ class FloatLayer:
     gain: QualityGain | None = None
     """Multiplies a convolution's result, or the source of a gain."""
     relu: bool = False
+    swish: bool = False
+    """Whether a narrow value is a hard swish's, of which little is negative."""
     weight_bits: int = 0
     bits: int = WIDE
     """Of the value."""
@@ -78,7 +80,8 @@ class FloatGraph:
         if value.kind == "depthwise" or value.relu:  # nothing else reads it
             self.layers[source] = replace(value, bits=bits)
             return source
-        return self.add("narrow", source, name=f"{layer}.input", bits=bits)
+        swish = value.kind == "hard_swish"
+        return self.add("narrow", source, name=f"{layer}.input", bits=bits, swish=swish)
 
     def matrix(self, source: int, name: str, weight: Tensor, bias: Tensor, **fields: object) -> int:
         """A 1x1 convolution by a matrix (C_out, C_in)."""

@@ -217,6 +217,9 @@ def _limits(layer: FloatLayer) -> tuple[int, int]:
         return (0 if layer.relu else -LARGEST), LARGEST
     if layer.relu:
         return 0, 2**layer.bits - 1
+    if layer.swish:
+        low = -(2 ** (layer.bits - 3))
+        return low, low + 2**layer.bits - 1
     return 1 - 2 ** (layer.bits - 1), 2 ** (layer.bits - 1) - 1
 
 
