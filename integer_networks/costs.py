@@ -48,7 +48,8 @@ def _weight_bits(weights: NDArray[np.int8] | NDArray[np.int16]) -> NDArray[np.in
     shared = np.bitwise_or.reduce(rows, axis=1)
     power = np.maximum(shared & -shared, 1)
     largest = rows.max(axis=1) // power
-    return 1 + np.ceil(np.log2(largest + 1)).astype(np.int64)
+    bits: NDArray[np.int64] = 1 + np.ceil(np.log2(largest + 1)).astype(np.int64)
+    return bits
 
 
 def parts(network: CodecNetwork) -> Iterator[tuple[Graph, Fraction]]:

@@ -12,7 +12,7 @@ from lic.integer_networks import layers as kinds
 from lic.integer_networks.graph import Graph
 from lic.integer_networks.layers import Layer
 from lic.quantization.float_graph import FloatGraph, FloatLayer
-from lic.quantization.quantizer import Prepared
+from lic.quantization.integers import Prepared
 
 
 def lower(graph: FloatGraph, prepared: Sequence[Prepared]) -> Graph:

@@ -22,7 +22,8 @@ from lic.integer_networks.costs import graph_time
 from lic.integer_networks.layers import Input, Layer
 from lic.quantization.bits import BitPlan
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer
-from lic.quantization.quantized_codec import QuantizedCodec, QuantizedPart
+from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.quantized_part import QuantizedPart
 from lic.quantization.search.space import Architecture, Choice, Space
 
 _STRIDES = {

@@ -62,8 +62,8 @@ def architecture_picture(choices: Mapping[str, Choice]) -> bytes:
         shape = choice.shape
         width = 0.8 if shape is None else 0.3 + 0.3 * shape.expansion
         shade = choice.bits.weights / 16 if choice.present else 0.0
-        box = {"facecolor": _blue(shade), "edgecolor": "0.3" if choice.present else "0.8"}
-        axes.bar(column, 0.55, width, bottom=-row - 0.3, linewidth=0.8, **box)
+        edge = "0.3" if choice.present else "0.8"
+        axes.bar(column, 0.55, width, -row - 0.3, facecolor=_blue(shade), edgecolor=edge)
         bits = f"w{choice.bits.weights} a{choice.bits.activations}"
         text = bits if choice.present else "absent"
         if shape is not None:

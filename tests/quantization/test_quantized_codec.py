@@ -17,7 +17,8 @@ from lic.models.deployable.transforms import BlockShape
 from lic.quantization.bits import BitPlan, LayerBits, parse_bits
 from lic.quantization.calibration import PartRanges
 from lic.quantization.float_graph import Shapes
-from lic.quantization.quantized_codec import Ends, QuantizedCodec, QuantizedPart
+from lic.quantization.quantized_codec import QuantizedCodec
+from lic.quantization.quantized_part import Ends, QuantizedPart
 from lic.quantization.search.supernet import training_loss
 
 QUALITY = 6100
