@@ -102,9 +102,10 @@ void Part::add_layer(const std::string& name, const Json& description,
     } else if (kind == "Add") {
         graph_.add(source, sources[1]);
     } else if (kind == "Gain") {
-        // Files made before a gain had limits have none of them.
-        const bool limited = description.object().contains("low");
-        graph_.gain(source, limited ? limit("low") : -kLargest, limited ? limit("high") : kLargest);
+        // Limits of 16 bits are left out.
+        const auto given = [&](const char* name) { return description.object().contains(name); };
+        graph_.gain(source, given("low") ? limit("low") : -kLargest,
+                    given("high") ? limit("high") : kLargest);
         multipliers_.back() = multiplier(name, arrays, graph_.layers().back().channels);
     } else if (kind == "Concatenation") {
         graph_.concatenation(sources);
