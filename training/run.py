@@ -243,7 +243,7 @@ def _pictures(
         f"{len(dataset.skipped)} skipped"
     )
     if dataset.skipped:
-        console.print(summary(dataset.skipped), style="yellow", markup=False)
+        console.print(summary(dataset.skipped), style="yellow", markup=False, soft_wrap=True)
     return dataset, held_out, val_paths
 
 
