@@ -100,7 +100,7 @@ private:
             case 6: graph.hard_swish(source, opening()); return;
             case 7: graph.gate(source, opening()); return;
             case 8: case 9: graph.add(source, like(source)); return;
-            case 10: graph.gain(source); return;
+            case 10: return gain(source);
             case 11: case 12: graph.concatenation(several(source)); return;
             case 13: graph.unshuffle(source, reader_.one_of({2, 2, 4, 3})); return;
             case 14: graph.shuffle(source, reader_.one_of({2, 2, 4, 3})); return;
@@ -147,6 +147,11 @@ private:
     }
 
     int32_t limit() { return static_cast<int32_t>(reader_.one_of({32767, 255, 1 << 30, 0})); }
+
+    void gain(std::size_t source) {
+        const int32_t low = -limit();
+        graph.gain(source, low, limit());
+    }
 
     void convolution(std::size_t source) {
         const std::size_t inputs = channels(source) + (reader_.byte() > 250);
