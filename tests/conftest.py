@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ from lic.integer_networks.codec_network import CodecNetwork
 
 if TYPE_CHECKING:
     from .browser import Browser
+
+# A process for each core is running tests already; torch reads this when it is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
