@@ -27,8 +27,8 @@ def instruction_sets() -> list[str]:
 def chosen_instruction_set(limit: str | None = None) -> str:
     """Return the fastest instruction set of this machine up to ``limit``, or up to ``LIC_ISA``.
 
-    Any known name will do, on any machine: avx512vnni, avx512, avx2, sse41, neon, scalar, the
-    fastest first. ``LIC_ISA`` limits networks (`lic.integer_networks.native`) in the same way.
+    Any known name will do, on any machine: avx512vnni, avx512, avxvnni, avx2, sse41, neon, scalar,
+    the fastest first. ``LIC_ISA`` limits networks (`lic.integer_networks.native`) in the same way.
 
     Raises
     ------

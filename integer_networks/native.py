@@ -25,8 +25,8 @@ def instruction_sets() -> list[str]:
     """Return the instruction sets that this machine can run, the fastest first.
 
     All give the same integers. The first is used unless an argument or the environment variable
-    ``LIC_ISA`` names another, which is an upper limit: avx512vnni, avx512, avx2, sse41, neon or
-    scalar, the fastest first, on any machine.
+    ``LIC_ISA`` names another, which is an upper limit: avx512vnni, avx512, avxvnni, avx2,
+    sse41, neon or scalar, the fastest first, on any machine.
     """
     return _native.instruction_sets()
 

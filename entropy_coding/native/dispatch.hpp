@@ -8,6 +8,9 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#if defined(LIC_X86)
+#include <cpuid.h>
+#endif
 
 namespace lic {
 
@@ -20,6 +23,12 @@ inline bool machine_has(const char* name) {
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     if (is("avx512vnni")) return avx512 && __builtin_cpu_supports("avx512vnni");
     if (is("avx512")) return avx512;
+    if (is("avxvnni")) {
+        // Not all compilers know this one by its name.
+        unsigned a = 0, b = 0, c = 0, d = 0;
+        const bool told = __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0;
+        return __builtin_cpu_supports("avx2") && told && (a >> 4 & 1) != 0;
+    }
     if (is("avx2")) return __builtin_cpu_supports("avx2");
     if (is("sse41")) return __builtin_cpu_supports("sse4.1");
 #elif defined(LIC_SSE41)
@@ -32,7 +41,7 @@ inline bool machine_has(const char* name) {
 
 // All instruction sets that anything here has kernels for, the fastest first. The name of one is an
 // upper limit: not all that is compiled has kernels for each, and not all machines can run them.
-constexpr const char* kInstructionSets[] = {"avx512vnni", "avx512", "avx2",
+constexpr const char* kInstructionSets[] = {"avx512vnni", "avx512", "avxvnni", "avx2",
                                             "sse41",      "neon",   "scalar"};
 
 // The place of a name among them, 0 of an empty one; throws std::invalid_argument for an unknown one.
@@ -81,8 +90,8 @@ public:
     }
 
 private:
-    std::array<const Kernels*, 5> kernels_{};
-    std::array<const char*, 5> names_{};
+    std::array<const Kernels*, 6> kernels_{};
+    std::array<const char*, 6> names_{};
     std::size_t count_ = 0;
 };
 

@@ -1,6 +1,9 @@
 // Vectors of 32-bit integers, whose halves are at times two 16-bit ones: one type per instruction
 // set, with the few operations that the kernels need. The including file is compiled once per set.
 //
+// `add_dot16` adds products of pairs of 16-bit numbers; `add_dot8`, where LIC_BYTE_PRODUCTS is
+// defined, those of four bytes without a sign with four that have one. Sums wrap around.
+//
 // `multiply_shift<N>` is a product of 64 bits / 2^N, rounded half up, of which 32 bits are kept.
 //
 // Everything has internal linkage: an inline function that two translation units compile with
@@ -77,6 +80,11 @@ inline Vec add_dot16(Vec sum, Vec a, Vec b) {
     __asm__("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
     return sum;
 }
+#define LIC_BYTE_PRODUCTS
+inline Vec add_dot8(Vec sum, Vec a, Vec b) {
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+    return sum;
+}
 #else
 inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
 #endif
@@ -147,7 +155,19 @@ inline Vec sign16(Vec a) { return {_mm256_srai_epi16(a.v, 15)}; }
 inline Vec quarter16(Vec a) { return {_mm256_srai_epi16(a.v, 2)}; }
 inline Vec scale16(Vec a, Vec b) { return {_mm256_mulhrs_epi16(a.v, b.v)}; }
 inline Vec dot16(Vec a, Vec b) { return {_mm256_madd_epi16(a.v, b.v)}; }
+#if defined(__AVXVNNI__)
+inline Vec add_dot16(Vec sum, Vec a, Vec b) {
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+    return sum;
+}
+#define LIC_BYTE_PRODUCTS
+inline Vec add_dot8(Vec sum, Vec a, Vec b) {
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum.v) : "x"(a.v), "x"(b.v));
+    return sum;
+}
+#else
 inline Vec add_dot16(Vec sum, Vec a, Vec b) { return sum + dot16(a, b); }
+#endif
 inline Vec unpack_low16(Vec a, Vec b) { return {_mm256_unpacklo_epi16(a.v, b.v)}; }
 inline Vec unpack_high16(Vec a, Vec b) { return {_mm256_unpackhi_epi16(a.v, b.v)}; }
 inline Vec pack16(Vec low, Vec high) { return {_mm256_packs_epi32(low.v, high.v)}; }
@@ -358,6 +378,13 @@ inline Vec all_pair(const int16_t* p) {
     int32_t pair;
     std::memcpy(&pair, p, sizeof(pair));
     return Vec::all(pair);
+}
+
+// Four bytes everywhere.
+inline Vec all_four(const uint8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, sizeof(four));
+    return Vec::all(four);
 }
 
 #if !defined(LIC_ISA_AVX512) && !defined(LIC_ISA_AVX2)

@@ -21,6 +21,7 @@ set(LIC_OPTIONS_scalar "")
 set(LIC_OPTIONS_neon "")
 set(LIC_OPTIONS_sse41 -msse4.1)
 set(LIC_OPTIONS_avx2 -mavx2)
+set(LIC_OPTIONS_avxvnni -mavx2 -mavxvnni)
 set(LIC_OPTIONS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512)
 set(LIC_OPTIONS_avx512vnni ${LIC_OPTIONS_avx512} -mavx512vnni)
 

@@ -150,12 +150,22 @@ private:
     void convolve(std::size_t place, const Block& block) const {
         const Layer& one = layer(place);
         const std::size_t inputs = layer(one.sources[0]).channels;
-        const auto with = [&](auto kernel, auto* to) {
+        const auto with = [&](auto kernel, const auto& weights, auto* to) {
             kernel(source<int16_t>(one.sources[0], block), block.count, inputs, one.channels,
-                   {one.pairs.data(), one.bias.data()}, arguments_.scales[place].rescaling(), to);
+                   weights, arguments_.scales[place].rescaling(), to);
         };
-        if (one.wide) return with(graph_.kernels().convolve_wide, target<int32_t>(place, block));
-        with(graph_.kernels().convolve, target<int16_t>(place, block));
+        const auto either = [&](auto kernel, auto byte_kernel, auto* to) {
+            const int32_t* const weights = one.weights.data();
+            const int32_t* const bias = one.bias.data();
+            if (one.factors.empty()) return with(kernel, Weights{weights, bias}, to);
+            with(byte_kernel, ByteWeights{weights, one.factors.data(), bias, one.input_low}, to);
+        };
+        const Kernels& kernels = graph_.kernels();
+        if (one.wide) {
+            return either(kernels.convolve_wide, kernels.convolve_bytes_wide,
+                          target<int32_t>(place, block));
+        }
+        either(kernels.convolve, kernels.convolve_bytes, target<int16_t>(place, block));
     }
 
     void convolve_depthwise(std::size_t place, const Block& block) const {
@@ -183,7 +193,7 @@ private:
             }
             taps[count++] = zeros_.data();
             graph_.kernels().convolve_depthwise(
-                taps, count, pixels, one.channels, {one.pairs.data(), one.bias.data()},
+                taps, count, pixels, one.channels, {one.weights.data(), one.bias.data()},
                 arguments_.scales[place].rescaling(),
                 target<int16_t>(place, block) + (at - block.first) * one.channels);
             at += pixels;

@@ -1,6 +1,8 @@
 #include "graph.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <functional>
 #include <numeric>
 #include <stdexcept>
 
@@ -62,11 +64,14 @@ std::vector<int32_t> Graph::by_tiles(const int32_t* values, std::size_t channels
     return result;
 }
 
+template <std::size_t Together>
 std::vector<int32_t> Graph::packed(const int16_t* weights, std::size_t rows, std::size_t channels,
                                    std::size_t row_stride, std::size_t channel_stride,
                                    bool wide) const {
+    constexpr std::size_t kBits = 32 / Together;
+    constexpr uint32_t kMask = (uint32_t{1} << kBits) - 1;
     const std::size_t tile = kernels_.tile;
-    const std::size_t tile_size = (rows + 1) / 2 * tile;
+    const std::size_t tile_size = (rows + Together - 1) / Together * tile;
     std::vector<int32_t> result((channels + tile - 1) / tile * tile_size);
     for (std::size_t begin = 0; begin < channels; begin += tile) {
         for (std::size_t place = 0; place < tile; ++place) {
@@ -74,13 +79,46 @@ std::vector<int32_t> Graph::packed(const int16_t* weights, std::size_t rows, std
             if (channel >= channels) continue;
             const int16_t* from = weights + channel * channel_stride;
             int32_t* to = result.data() + begin / tile * tile_size + place;
-            for (std::size_t row = 0; row < rows; row += 2, from += 2 * row_stride, to += tile) {
-                const uint32_t high = row + 1 < rows ? static_cast<uint16_t>(from[row_stride]) : 0;
-                *to = static_cast<int32_t>(static_cast<uint16_t>(*from) | high << 16);
+            for (std::size_t row = 0; row < rows; ++row, from += row_stride) {
+                const uint32_t bits = static_cast<uint32_t>(*from) & kMask;
+                to[row / Together * tile] |=
+                    static_cast<int32_t>(bits << row % Together * kBits);
             }
         }
     }
     return result;
+}
+
+bool Graph::pack_bytes(Layer& layer, const Layer& from, const int16_t* weights,
+                       const int32_t* bias) const {
+    const bool limited = from.kind == Kind::convolution || from.kind == Kind::depthwise ||
+                         from.kind == Kind::gain;
+    if (kernels_.convolve_bytes == nullptr || !limited || from.high - from.low > 255 ||
+        from.channels > kMostByteInputs) {
+        return false;
+    }
+    const std::size_t inputs = from.channels;
+    std::vector<int16_t> small(weights, weights + layer.channels * inputs);
+    std::vector<int32_t> factors(layer.channels), starts(layer.channels);
+    for (std::size_t i = 0; i < layer.channels; ++i) {
+        int16_t* const row = small.data() + i * inputs;
+        const int16_t all = std::accumulate(row, row + inputs, int16_t{0}, std::bit_or<>());
+        const int shift = all == 0 ? 0 : std::countr_zero(static_cast<uint16_t>(all));
+        uint32_t sum = 0;
+        for (std::size_t j = 0; j < inputs; ++j) {
+            sum += static_cast<uint32_t>(row[j]);
+            row[j] = static_cast<int16_t>(row[j] >> shift);
+            if (row[j] < -128 || row[j] > 127) return false;
+        }
+        factors[i] = 1 << shift;
+        starts[i] = static_cast<int32_t>(static_cast<uint32_t>(bias[i]) +
+                                         static_cast<uint32_t>(from.low) * sum);
+    }
+    layer.weights = packed<4>(small.data(), inputs, layer.channels, 1, inputs, layer.wide);
+    layer.factors = by_tiles(factors.data(), layer.channels, layer.wide);
+    layer.bias = by_tiles(starts.data(), layer.channels, layer.wide);
+    layer.input_low = from.low;
+    return true;
 }
 
 std::size_t Graph::input(std::size_t channels, std::size_t divisor) {
@@ -97,10 +135,13 @@ std::size_t Graph::convolution(std::size_t source, const int16_t* weights, std::
     require(low <= 0 && high >= 0 && low >= -(1 << 30) && high <= 1 << 30,
             "a layer's limits are wrong");
     const bool wide = low < -32767 || high > 32767;
-    return push({.kind = Kind::convolution, .sources = {source}, .channels = outputs,
-                 .resolution = from.resolution, .wide = wide,
-                 .pairs = packed(weights, inputs, outputs, 1, inputs, wide),
-                 .bias = by_tiles(bias, outputs, wide), .low = low, .high = high});
+    Layer layer{.kind = Kind::convolution, .sources = {source}, .channels = outputs,
+                .resolution = from.resolution, .wide = wide, .low = low, .high = high};
+    if (!pack_bytes(layer, from, weights, bias)) {
+        layer.weights = packed<2>(weights, inputs, outputs, 1, inputs, wide);
+        layer.bias = by_tiles(bias, outputs, wide);
+    }
+    return push(std::move(layer));
 }
 
 std::size_t Graph::depthwise(std::size_t source, const int16_t* weights, std::size_t side,
@@ -112,7 +153,7 @@ std::size_t Graph::depthwise(std::size_t source, const int16_t* weights, std::si
     require(low <= 0 && high >= 0 && low >= -32767 && high <= 32767, "a layer's limits are wrong");
     return push({.kind = Kind::depthwise, .sources = {source}, .channels = channels,
                  .resolution = from.resolution,
-                 .pairs = packed(weights, side * side, channels, channels, 1, false),
+                 .weights = packed<2>(weights, side * side, channels, channels, 1, false),
                  .bias = by_tiles(bias, channels, false), .low = low, .high = high, .side = side});
 }
 
@@ -221,7 +262,7 @@ void Graph::plan(const std::vector<std::size_t>& outputs) {
         if (!joins) stages_.emplace_back();
         stage_of[place] = layer.last_stage = stages_.size() - 1;
         stages_.back().layers.push_back(place);
-        stages_.back().cost += layer.pairs.size() * 2 + layer.channels;
+        stages_.back().cost += layer.weights.size() * 2 + layer.channels;
     }
     for (std::size_t place = 0; place < layers_.size(); ++place) {
         layers_[place].local = stage_of[place] != SIZE_MAX && !layers_[place].output &&

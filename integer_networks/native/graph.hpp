@@ -44,8 +44,10 @@ struct Layer {
     Resolution resolution;
     bool wide = false;  // 32-bit values
 
-    std::vector<int32_t> pairs{};  // packed weights
+    std::vector<int32_t> weights{};  // packed
     std::vector<int32_t> bias{};
+    std::vector<int32_t> factors{};  // if weights are packed in fours, as `ByteWeights` are
+    int32_t input_low = 0;
     int32_t low = 0;
     int32_t high = 0;
     std::size_t side = 0;  // of a depthwise kernel
@@ -112,9 +114,13 @@ public:
 private:
     const Layer& activation(std::size_t source) const;
     std::size_t push(Layer layer);
+    template <std::size_t Together>
     std::vector<int32_t> packed(const int16_t* weights, std::size_t rows, std::size_t channels,
                                 std::size_t row_stride, std::size_t channel_stride,
                                 bool wide) const;
+    // Packs a convolution's weights and bias in bytes, if they fit and the kernels multiply these.
+    bool pack_bytes(Layer& layer, const Layer& from, const int16_t* weights,
+                    const int32_t* bias) const;
     void place_values();
 
     const Kernels& kernels_;

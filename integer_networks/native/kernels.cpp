@@ -8,6 +8,7 @@ extern const Kernels kernels_scalar;
 #if defined(LIC_X86)
 extern const Kernels kernels_avx512vnni;
 extern const Kernels kernels_avx512;
+extern const Kernels kernels_avxvnni;
 extern const Kernels kernels_avx2;
 extern const Kernels kernels_sse41;
 #elif defined(LIC_SSE41)
@@ -21,7 +22,7 @@ namespace {
 const Available<Kernels>& available() {
     static const Available<Kernels> all{
 #if defined(LIC_X86)
-        &kernels_avx512vnni, &kernels_avx512, &kernels_avx2, &kernels_sse41,
+        &kernels_avx512vnni, &kernels_avx512, &kernels_avxvnni, &kernels_avx2, &kernels_sse41,
 #elif defined(LIC_SSE41)
         &kernels_sse41,
 #elif defined(LIC_ARM64)

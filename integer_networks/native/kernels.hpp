@@ -12,6 +12,7 @@ namespace lic::networks {
 
 constexpr std::size_t kBlock = 48;  // pixels that go through a row of layers together
 constexpr std::size_t kMaximumTaps = 50;  // of 7 x 7, in pairs
+constexpr std::size_t kMostByteInputs = 1024;  // of a convolution of bytes
 
 // What makes a value of a channel's accumulator: it is multiplied by `multipliers` / 2^31, rounded,
 // limited to lows..highs, and `offsets` are added. By tiles.
@@ -27,6 +28,16 @@ struct Rescaling {
 struct Weights {
     const int32_t* pairs;
     const int32_t* bias;
+};
+
+// Weights of 8 bits in fours, [tile][four inputs][channel of the tile]. The sums of their products
+// with inputs less `low`, which have 8 bits without a sign, are multiplied by `factors`, and `bias`
+// is added. By tiles.
+struct ByteWeights {
+    const int32_t* fours;
+    const int32_t* factors;
+    const int32_t* bias;
+    int32_t low;
 };
 
 // x clip(y + three, 0, 2 three), rescaled.
@@ -65,6 +76,15 @@ struct Kernels {
     void (*convolve_wide)(const int16_t* source, std::size_t pixels, std::size_t inputs,
                           std::size_t outputs, const Weights& weights, const Rescaling& rescaling,
                           int32_t* target);
+
+    // The same integers in half the time, of at most kBlock pixels and kMostByteInputs inputs; null
+    // where the instruction set has no products of bytes.
+    void (*convolve_bytes)(const int16_t* source, std::size_t pixels, std::size_t inputs,
+                           std::size_t outputs, const ByteWeights& weights,
+                           const Rescaling& rescaling, int16_t* target);
+    void (*convolve_bytes_wide)(const int16_t* source, std::size_t pixels, std::size_t inputs,
+                                std::size_t outputs, const ByteWeights& weights,
+                                const Rescaling& rescaling, int32_t* target);
 
     // Neighbouring pixels, of which the first sees `taps`, an even number, and each sees what lies
     // one pixel farther than its predecessor.

@@ -33,12 +33,6 @@ struct Tile {
 
     static Tile load(const int32_t* p) { return {Vec::load(p), Vec::load(p + kWidth)}; }
 
-    // A pair of numbers times the weights of all channels.
-    void add(Vec x, const Tile& weights) {
-        first = add_dot16(first, x, weights.first);
-        second = add_dot16(second, x, weights.second);
-    }
-
     // Two numbers of each channel times its weights.
     void add(Vec x, Vec y, const Tile& weights) {
         first = add_dot16(first, unpack_low16(x, y), weights.first);
@@ -94,35 +88,56 @@ struct Finish {
     }
 };
 
+// How numbers are multiplied: 16-bit ones in pairs, or bytes in fours.
+struct Pairs {
+    using Number = int16_t;
+    static constexpr std::size_t kCount = 2;
+    static Vec load(const Number* p) { return all_pair(p); }
+    static Vec add(Vec sum, Vec x, Vec weights) { return add_dot16(sum, x, weights); }
+};
+
+// What a convolution's sums begin with, and what is done to them.
+template <class Then>
+struct Ends {
+    Tile start;
+    Then finish;
+};
+
 // One tile of the pixels `from[P]`. The indices are constants from the beginning, without which
 // compilers keep the sums in memory.
-template <class Result, std::size_t... P>
-inline void convolve_tile(std::index_sequence<P...>, const int16_t* const* from,
-                          std::size_t inputs, const int32_t* weights, const int32_t* bias,
-                          const Rescaling& rescaling, std::size_t at, std::size_t rest,
-                          Result* const* to) {
-    Tile sums[] = {(static_cast<void>(P), Tile::load(bias + at))...};
+template <class Dot, class Then, class Result, std::size_t... P>
+inline void convolve_tile(std::index_sequence<P...>, const typename Dot::Number* const* from,
+                          std::size_t inputs, const int32_t* weights, const Ends<Then>& ends,
+                          std::size_t rest, Result* const* to) {
+    Tile sums[] = {(static_cast<void>(P), ends.start)...};
+    const auto add = [](Tile& sum, Vec x, const Tile& all) {
+        sum.first = Dot::add(sum.first, x, all.first);
+        sum.second = Dot::add(sum.second, x, all.second);
+    };
     std::size_t i = 0;
-    for (; i + 1 < inputs; i += 2, weights += kTile) {
-        const Tile both = Tile::load(weights);
-        (sums[P].add(all_pair(from[P] + i), both), ...);
+    for (; i + Dot::kCount <= inputs; i += Dot::kCount, weights += kTile) {
+        const Tile all = Tile::load(weights);
+        (add(sums[P], Dot::load(from[P] + i), all), ...);
     }
-    if (i < inputs) {
-        const Tile both = Tile::load(weights);
-        (sums[P].add(Vec::all(static_cast<uint16_t>(from[P][i])), both), ...);
+    if constexpr (Dot::kCount == 2) {
+        if (i < inputs) {
+            const Tile all = Tile::load(weights);
+            (add(sums[P], Vec::all(static_cast<uint16_t>(from[P][i])), all), ...);
+        }
     }
-    const Finish finish(rescaling, at);
-    (store(finish(sums[P]), to[P], rest), ...);
+    (store(ends.finish(sums[P]), to[P], rest), ...);
 }
 
-template <class Result>
-void convolve(const int16_t* source, std::size_t pixels, std::size_t inputs, std::size_t outputs,
-              const Weights& weights, const Rescaling& rescaling, Result* target) {
-    const std::size_t pairs = (inputs + 1) / 2;
-    const int32_t* tile_weights = weights.pairs;
-    for (std::size_t at = 0; at < outputs; at += kTile, tile_weights += pairs * kTile) {
+// `ends_at` gives the `Ends` of the tile that begins with a channel.
+template <class Dot, class Result, class EndsAt>
+inline void convolve_tiles(const typename Dot::Number* source, std::size_t pixels,
+                           std::size_t inputs, std::size_t outputs, const int32_t* weights,
+                           const EndsAt& ends_at, Result* target) {
+    const std::size_t tile_weights = (inputs + Dot::kCount - 1) / Dot::kCount * kTile;
+    for (std::size_t at = 0; at < outputs; at += kTile, weights += tile_weights) {
+        const auto ends = ends_at(at);
         for (std::size_t begin = 0; begin < pixels; begin += kPixels) {
-            const int16_t* from[kPixels];
+            const typename Dot::Number* from[kPixels];
             Result* to[kPixels];
             for (std::size_t p = 0; p < kPixels; ++p) {
                 // Beyond the last pixel, the last one once more.
@@ -130,11 +145,64 @@ void convolve(const int16_t* source, std::size_t pixels, std::size_t inputs, std
                 from[p] = source + pixel * inputs;
                 to[p] = target + pixel * outputs + at;
             }
-            convolve_tile(std::make_index_sequence<kPixels>(), from, inputs, tile_weights,
-                          weights.bias, rescaling, at, outputs - at, to);
+            convolve_tile<Dot>(std::make_index_sequence<kPixels>(), from, inputs, weights, ends,
+                               outputs - at, to);
         }
     }
 }
+
+template <class Result>
+void convolve(const int16_t* source, std::size_t pixels, std::size_t inputs, std::size_t outputs,
+              const Weights& weights, const Rescaling& rescaling, Result* target) {
+    const auto ends_at = [&](std::size_t at) {
+        return Ends<Finish>{Tile::load(weights.bias + at), Finish(rescaling, at)};
+    };
+    convolve_tiles<Pairs>(source, pixels, inputs, outputs, weights.pairs, ends_at, target);
+}
+
+#if defined(LIC_BYTE_PRODUCTS)
+
+struct Fours {
+    using Number = uint8_t;
+    static constexpr std::size_t kCount = 4;
+    static Vec load(const Number* p) { return all_four(p); }
+    static Vec add(Vec sum, Vec x, Vec weights) { return add_dot8(sum, x, weights); }
+};
+
+// The channels of one tile, whose weights are multiples.
+struct ByteFinish {
+    Tile factors, bias;
+    Finish finish;
+
+    Tile operator()(const Tile& sum) const {
+        return finish({sum.first * factors.first + bias.first,
+                       sum.second * factors.second + bias.second});
+    }
+};
+
+template <class Result>
+void convolve_bytes(const int16_t* source, std::size_t pixels, std::size_t inputs,
+                    std::size_t outputs, const ByteWeights& weights, const Rescaling& rescaling,
+                    Result* target) {
+    const std::size_t padded = (inputs + 3) / 4 * 4;
+    uint8_t bytes[kBlock * kMostByteInputs];
+    for (std::size_t p = 0; p < pixels; ++p) {
+        const int16_t* from = source + p * inputs;
+        uint8_t* to = bytes + p * padded;
+        for (std::size_t i = 0; i < inputs; ++i) {
+            to[i] = static_cast<uint8_t>(from[i] - weights.low);
+        }
+        for (std::size_t i = inputs; i < padded; ++i) to[i] = 0;
+    }
+    const auto ends_at = [&](std::size_t at) {
+        return Ends<ByteFinish>{{Vec::all(0), Vec::all(0)},
+                                {Tile::load(weights.factors + at), Tile::load(weights.bias + at),
+                                 Finish(rescaling, at)}};
+    };
+    convolve_tiles<Fours>(bytes, pixels, padded, outputs, weights.fours, ends_at, target);
+}
+
+#endif
 
 // One tile of neighbouring pixels.
 template <std::size_t... P>
@@ -298,10 +366,27 @@ int32_t multiply_adds(std::size_t rounds, std::size_t* count) {
 
 }  // namespace
 
+#if defined(LIC_BYTE_PRODUCTS)
+#define LIC_BYTE_KERNEL(Result) convolve_bytes<Result>
+#else
+#define LIC_BYTE_KERNEL(Result) nullptr
+#endif
+
 extern const Kernels LIC_KERNELS;
-const Kernels LIC_KERNELS{LIC_ISA_NAME,       kTile,      channel, convolve<int16_t>,
-                          convolve<int32_t>,  convolve_depthwise, hard_swish,
-                          gate,               add,        gain,    mixture<int16_t>,
-                          mixture<int32_t>,   multiply_adds};
+const Kernels LIC_KERNELS{LIC_ISA_NAME,
+                          kTile,
+                          channel,
+                          convolve<int16_t>,
+                          convolve<int32_t>,
+                          LIC_BYTE_KERNEL(int16_t),
+                          LIC_BYTE_KERNEL(int32_t),
+                          convolve_depthwise,
+                          hard_swish,
+                          gate,
+                          add,
+                          gain,
+                          mixture<int16_t>,
+                          mixture<int32_t>,
+                          multiply_adds};
 
 }  // namespace lic::networks

@@ -2,7 +2,7 @@
 # compiled once for each instruction set, as the entropy coder's, whose sources.cmake comes first.
 set(LIC_NETWORK_KERNELS ${LIC_KERNELS})
 if("avx512" IN_LIST LIC_KERNELS)
-  list(APPEND LIC_NETWORK_KERNELS avx512vnni)
+  list(APPEND LIC_NETWORK_KERNELS avxvnni avx512vnni)
 endif()
 set(LIC_NETWORK_SOURCES)
 foreach(name executor graph kernels)

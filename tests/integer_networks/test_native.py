@@ -7,11 +7,12 @@ import pytest
 
 from lic.entropy_coding.coder import chosen_instruction_set
 from lic.integer_networks import Graph
-from lic.integer_networks.layers import Add, Gate, HardSwish, Input
+from lic.integer_networks.layers import Add, Convolution, Gain, Gate, HardSwish, Input
 from lic.integer_networks.native import NativeGraph, instruction_sets
 from lic.integer_networks.reference import run
 
 from .graphs import (
+    LARGEST,
     Arrays,
     Builder,
     assert_equal,
@@ -57,6 +58,30 @@ def test_convolutions_of_all_sizes_are_exact(inputs: int, outputs: int) -> None:
     narrow, wide = builder.convolution(0, outputs), builder.convolution(0, outputs, wide=True)
     graph = builder.graph(narrow, wide)
     _check(graph, inputs_of(graph, 1, 5, 21), 10000)
+
+
+@pytest.mark.parametrize("inputs", [1, 3, 4, 31, 64])
+@pytest.mark.parametrize("outputs", [1, 33])
+@pytest.mark.parametrize("bounds", [(-128, 127), (0, 255), (-10, 245), (-9, 247)])
+def test_convolutions_of_bytes_are_exact(
+    inputs: int, outputs: int, bounds: tuple[int, int]
+) -> None:
+    builder = Builder(inputs + outputs, Input("x", inputs))
+    narrow = builder.add(Gain((0,), builder.gain(0), *bounds))
+    # Weights of 8 bits times powers of two, and others that do not fit.
+    for largest in (127, 128):
+        weights = builder.random.integers(-largest, largest + 1, (outputs, inputs))
+        weights[0, 0] = largest
+        weights = weights << builder.random.integers(0, 5, (outputs, 1))
+        for wide in (False, True):
+            limit = 2**30 if wide else LARGEST
+            factor = builder.multiplier(outputs, 30 if wide else 20)
+            bias = builder.bias(outputs)
+            builder.add(
+                Convolution((narrow,), weights.astype(np.int16), bias, factor, -limit, limit)
+            )
+    graph = builder.graph(*range(2, len(builder.layers)))
+    _check(graph, inputs_of(graph, 1, 5, 21), 5000)
 
 
 def test_a_token_mixing_block_is_exact_where_threads_share_its_pixels() -> None:
@@ -127,7 +152,9 @@ def test_the_environment_chooses_the_instruction_set(monkeypatch: pytest.MonkeyP
         NativeGraph(Graph((Input("x", 1),), (0,)))
 
 
-@pytest.mark.parametrize("name", ["avx512vnni", "avx512", "avx2", "sse41", "neon", "scalar"])
+@pytest.mark.parametrize(
+    "name", ["avx512vnni", "avx512", "avxvnni", "avx2", "sse41", "neon", "scalar"]
+)
 def test_networks_and_coder_take_the_same_names_on_every_machine(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
