@@ -8,7 +8,7 @@
 `native.NativeGraph`      the same in C++, at the speed of the machine
 `fixed_point`             rescaling, gains by quality, the exponential
 `codec_network`           the graphs of a codec, and the tables between them
-`serialization`           such a codec as plain data, and back
+`serialization`           such a codec as plain data, and back; `packing` of its weights
 `limits`                  an analysis that stays within the range of its calibration
 ========================  ==================================================================
 

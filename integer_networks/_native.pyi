@@ -4,11 +4,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+_U8 = npt.NDArray[np.uint8]
 _I16 = npt.NDArray[np.int16]
 _I32 = npt.NDArray[np.int32]
 
 def instruction_sets() -> list[str]: ...
 def instruction_set(limit: str) -> str: ...
+def unpack(packed: _U8, bits: int, shifts: _U8, stride: int, weights: _I16) -> None: ...
 def multiply_adds(isa: str, rounds: int) -> int: ...
 
 class Graph:

@@ -19,6 +19,7 @@ from . import layers as kinds
 from .codec_network import STEPS, CodecNetwork
 from .errors import GraphError
 from .graph import MAXIMUM_LAYERS, Graph
+from .packing import Packed, pack, unpack
 from .values import Multiplier
 
 Arrays = dict[str, NDArray[Any]]
@@ -56,7 +57,12 @@ def _described(value: Any, place: str, arrays: Arrays) -> dict[str, Any]:
         item = getattr(value, field.name)
         if field.name in _OPTIONAL.get(type(value), ()) and item == field.default:
             continue
-        if isinstance(item, np.ndarray):
+        packed = pack(item) if field.name == "weights" else None
+        if packed is not None:
+            description["packed"] = [packed.bits, *packed.shape]
+            arrays[f"{place}.weights"] = packed.numbers
+            arrays[f"{place}.shifts"] = packed.shifts
+        elif isinstance(item, np.ndarray):
             # Files have the memory of an array, whatever the order of its axes.
             arrays[f"{place}.{field.name}"] = np.ascontiguousarray(item)
         elif isinstance(item, Multiplier):
@@ -121,6 +127,14 @@ def _made(kind: type, values: dict[str, Any], place: str, arrays: Arrays) -> Any
             made[name] = _made(Multiplier, {}, f"{place}.{name}", arrays)
         elif name not in values and name in _OPTIONAL.get(kind, ()):
             continue
+        elif name == "weights" and "packed" in values:
+            bits, *shape = _integers(values.pop("packed"), place) or (0,)
+            numbers, shifts = (
+                arrays.pop(f"{place}.{array}", None) for array in ("weights", "shifts")
+            )
+            if numbers is None or shifts is None:
+                raise GraphError(f"the layer {place} has no packed weights")
+            made[name] = unpack(Packed(bits, tuple(shape), numbers, shifts))
         elif hint is int or hint is str:
             if type(values.get(name)) is not hint:
                 raise GraphError(f"the layer {place} has no {hint.__name__} {name}")

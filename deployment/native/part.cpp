@@ -3,6 +3,8 @@
 #include <cmath>
 #include <functional>
 
+#include "../../integer_networks/native/packing.hpp"
+
 namespace lic::deployment {
 namespace {
 
@@ -28,6 +30,46 @@ std::size_t shuffle_factor(const Json& layer) {
     const std::size_t factor = index(layer.at("factor"));
     if (factor != 2 && factor != 4 && factor != 8) bad_weights("a shuffle's factor is wrong");
     return factor;
+}
+
+// The weights of a layer, and their shape.
+struct LayerWeights {
+    std::vector<std::size_t> shape;
+    std::vector<int16_t> numbers;
+};
+
+LayerWeights packed_weights(const std::string& name, const Json& description,
+                            const SafeTensors& arrays, std::size_t axes) {
+    const Json::List& list = description.at("packed").list();
+    if (list.size() != axes + 1) bad_weights("packed weights have a wrong shape");
+    const Array& bytes = arrays.get(name + ".weights", 1);
+    const Array& shifts = arrays.get(name + ".shifts", 1);
+    LayerWeights made;
+    std::size_t count = 1;
+    bool fits = bytes.type == "U8" && shifts.type == "U8";
+    for (std::size_t axis = 0; fits && axis < axes; ++axis) {
+        made.shape.push_back(index(list[axis + 1]));
+        // Eight numbers have a byte at least.
+        fits = made.shape[axis] > 0 && made.shape[axis] <= 8 * bytes.size() / count;
+        count *= made.shape[axis];
+    }
+    const std::size_t outputs = fits ? made.shape[axes == 2 ? 0 : axes - 1] : 0;
+    if (!fits || shifts.size() != outputs) bad_weights("packed weights do not fit their shape");
+    made.numbers.resize(count);
+    networks::unpack({bytes.bytes.data(), bytes.size(), index(list[0]), shifts.bytes.data(),
+                      outputs, axes == 2 ? made.shape[1] : 1},
+                     count, made.numbers.data());
+    return made;
+}
+
+LayerWeights layer_weights(const std::string& name, const Json& description,
+                           const SafeTensors& arrays, std::size_t axes) {
+    if (description.object().contains("packed")) {
+        return packed_weights(name, description, arrays, axes);
+    }
+    const Array& array = arrays.get(name + ".weights", axes);
+    if (array.type == "U8") bad_weights("an array is of another type");
+    return {array.shape, array.numbers<int16_t>()};
 }
 
 }  // namespace
@@ -84,7 +126,7 @@ void Part::add_layer(const std::string& name, const Json& description,
         graph_.input(inputs_.back(), 1);
     } else if (kind == "Convolution" || kind == "Depthwise") {
         const bool depthwise = kind == "Depthwise";
-        const Array& weights = arrays.get(name + ".weights", depthwise ? 3 : 2);
+        const LayerWeights weights = layer_weights(name, description, arrays, depthwise ? 3 : 2);
         const std::size_t outputs = weights.shape[depthwise ? 2 : 0];
         const Array& bias = arrays.get(name + ".bias", 1);
         if (bias.shape[0] != outputs || (depthwise && weights.shape[0] != weights.shape[1])) {
@@ -92,7 +134,7 @@ void Part::add_layer(const std::string& name, const Json& description,
         }
         multipliers_.back() = multiplier(name, arrays, outputs);
         const auto add = depthwise ? &networks::Graph::depthwise : &networks::Graph::convolution;
-        std::invoke(add, graph_, source, weights.numbers<int16_t>().data(), weights.shape[0],
+        std::invoke(add, graph_, source, weights.numbers.data(), weights.shape[0],
                     depthwise ? outputs : weights.shape[1], bias.numbers<int32_t>().data(),
                     limit("low"), limit("high"));
     } else if (kind == "HardSwish") {

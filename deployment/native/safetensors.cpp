@@ -9,7 +9,7 @@ constexpr std::size_t kLengthBytes = 8;
 
 // Bytes of a number of a type, 0 of an unknown type.
 std::size_t width_of(const std::string& type) {
-    return type == "I8" ? 1 : type == "I16" ? 2 : type == "I32" ? 4 : 0;
+    return type == "I8" || type == "U8" ? 1 : type == "I16" ? 2 : type == "I32" ? 4 : 0;
 }
 
 template <class T>
@@ -58,7 +58,9 @@ std::vector<T> Array::numbers() const {
     const std::size_t width = width_of(type);
     if (width == 0 || width > sizeof(T)) bad_weights("an array is of another type");
     std::vector<T> out(size());
-    if (width == 1) {
+    if (type == "U8") {
+        copy_numbers<uint8_t>(*this, out);
+    } else if (width == 1) {
         copy_numbers<int8_t>(*this, out);
     } else if (width == 2) {
         copy_numbers<int16_t>(*this, out);

@@ -11,7 +11,7 @@ namespace lic::deployment {
 
 // A view of an array in the file, row by row.
 struct Array {
-    std::string type;  // "I8", "I16" or "I32"
+    std::string type;  // "I8", "U8", "I16" or "I32"
     std::vector<std::size_t> shape;
     Bytes bytes;
 

@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "executor.hpp"
+#include "packing.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -117,6 +118,15 @@ NB_MODULE(_native, m) {
     });
     m.def(
         "instruction_set", [](const char* limit) { return best_kernels(limit).name; }, "limit"_a);
+
+    m.def(
+        "unpack",
+        [](Array<uint8_t, 1> packed, std::size_t bits, Array<uint8_t, 1> shifts,
+           std::size_t stride, nb::ndarray<int16_t, nb::ndim<1>, nb::c_contig> weights) {
+            unpack({packed.data(), packed.size(), bits, shifts.data(), shifts.size(), stride},
+                   weights.size(), weights.data());
+        },
+        "packed"_a, "bits"_a, "shifts"_a, "stride"_a, "weights"_a);
 
     // How many multiply-adds were done: for benchmarks.
     m.def(

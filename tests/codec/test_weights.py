@@ -63,7 +63,12 @@ def test_integer_weights_that_give_other_answers_here_are_refused(tmp_path: Path
     description, network = read_codec(data)
     analysis = description["known_answers"]["analysis"]
     assert json.loads(json.dumps(description))["source"] == "tiny-float"
-    assert codec_bytes(network, "tiny-float") == data
+    # This file was made before weights were packed.
+    again = codec_bytes(network, "tiny-float")
+    assert len(again) < len(data)
+    described, same = read_codec(again)
+    assert described["known_answers"] == description["known_answers"]
+    assert codec_bytes(same, "tiny-float") == again
     forged = data.replace(str(analysis).encode(), str(analysis)[::-1].encode())
     path = tmp_path / "forged.safetensors"
     path.write_bytes(forged)
