@@ -69,8 +69,10 @@ def unpack(packed: Packed) -> Weights:
         _native.unpack(packed.numbers, packed.bits, packed.shifts, prod(shape[axis + 1 :]), weights)
     except ValueError as error:
         raise GraphError(str(error)) from error
-    fits = max(-int(weights.min()), int(weights.max())) <= np.iinfo(np.int8).max
-    return weights.reshape(shape).astype(np.int8 if fits else np.int16, copy=False)
+    weights = weights.reshape(shape)
+    if max(-int(weights.min()), int(weights.max())) > np.iinfo(np.int8).max:
+        return weights
+    return weights.astype(np.int8)
 
 
 def _axis(shape: Sequence[int]) -> int:
