@@ -29,7 +29,7 @@ from lic.codec.errors import extra
     "--bits",
     default="default",
     show_default=True,
-    help="8, w6a8 (weights, activations), or a file that `lic search` made.",
+    help="8, w6a8 (weights, activations), several with commas, any, or a file of `lic search`.",
 )
 @click.option(
     "--pictures",
@@ -66,7 +66,9 @@ def quantize(
     Pictures below FOLDERS, such as those of the training, calibrate the ranges of its values.
     Prints what the rounding costs. By default weights have 12 bits, 8 in the entropy path, and
     activations 16, which costs next to nothing. With fewer, --minutes or --steps train the network
-    to live with them, in the folder --run.
+    to live with them, in the folder --run. With several, such as 8,w6a8, one set of weights learns
+    to serve all of them, and there is a file for each, of ids ID-8 and ID-w6a8; `any` is
+    w12a16,w8a16,w8a8,w6a8,w4a8.
     """
     with extra("torch", "torch"):
         from lic.quantization.packing import Training, chosen
@@ -80,7 +82,8 @@ def quantize(
         given = {key: value for key, value in (("steps", steps), ("minutes", minutes)) if value}
         training = Training(run, given, assignments, resume)
     wanted = chosen(bits)
-    path, cost = quantized(source, folders, weights_id, out, notes, pictures, wanted, training)
-    click.echo(f"{path}: {path.stat().st_size} bytes", err=True)
-    for row in cost:
-        click.echo(f"quality {row.quality:g}: {100 * row.bits:+.2f} % bits, {row.psnr:+.3f} dB")
+    made = quantized(source, folders, weights_id, out, notes, pictures, wanted, training)
+    for one in made:
+        click.echo(f"{one.file}: {one.file.stat().st_size} bytes", err=True)
+        for row in one.cost:
+            click.echo(f"quality {row.quality:g}: {100 * row.bits:+.2f} % bits, {row.psnr:+.3f} dB")

@@ -52,6 +52,8 @@ def _decoder(model: QuantizedCodec) -> list[nn.Parameter]:
 def truly_rounded(model: QuantizedCodec, x: Tensor, quality: Tensor) -> Tensor:
     """The rate-distortion loss of pictures, with the latents that a file would hold."""
     was = model.training
+    if was:
+        model.draw()
     model.eval()
     out = model(x, quality)
     model.train(was)

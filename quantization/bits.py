@@ -16,6 +16,8 @@ from lic.quantization.errors import QuantizationError
 
 WEIGHT_BITS = range(3, 17)
 ACTIVATION_BITS = range(4, 17)
+SEVERAL = ("w12a16", "w8a16", "w8a8", "w6a8", "w4a8")
+"""Bits that one network can serve, the most first."""
 ENTROPY_PATH = "entropy"
 """What the names of the entropy path's layers begin with."""
 
@@ -67,6 +69,15 @@ class BitPlan:
             return cls(LayerBits(*values["transforms"]), LayerBits(*values["entropy"]), layers)
         except (KeyError, TypeError, AttributeError) as error:
             raise QuantizationError("this is no plan of bits") from error
+
+
+def parse_several(text: str) -> dict[str, BitPlan]:
+    """Plans by their names in a text, with commas between them; or `SEVERAL` of them for ``any``.
+
+    Raises QuantizationError as `parse_bits`.
+    """
+    names = SEVERAL if text == "any" else text.split(",")
+    return {name: parse_bits(name) for name in names}
 
 
 def parse_bits(text: str) -> BitPlan:

@@ -21,7 +21,7 @@ from lic.integer_networks import GraphError
 from lic.models import CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
 from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
-from lic.quantization.bits import BitPlan, parse_bits
+from lic.quantization.bits import BitPlan, parse_several
 from lic.quantization.comparison import Difference, differences
 from lic.quantization.errors import QuantizationError
 from lic.quantization.float_graph import Shapes
@@ -49,27 +49,37 @@ class Training:
 class Chosen:
     """What the integers of a network are to be."""
 
-    plan: BitPlan = field(default_factory=BitPlan)
+    plans: Mapping[str, BitPlan] = field(default_factory=lambda: {"": BitPlan()})
+    """By their names; one set of weights is trained for all of them."""
     shapes: Shapes = field(default_factory=dict)
     supernet: Path | None = None
     """Weights to begin with, if a search trained them."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """Weights of integers, and how their files differ from those of the network of floats."""
+
+    file: Path
+    cost: list[Difference]
+
+
 def chosen(text: str) -> Chosen:
-    """What a text stands for: bits as in `parse_bits`, or a file that a search made.
+    """What a text stands for: bits as in `parse_several`, or a file that a search made.
 
     Raises QuantizationError if it is neither.
     """
     file = Path(text)
     if not file.is_file():
-        return Chosen(parse_bits(text))
+        plans = parse_several(text)
+        return Chosen(plans if len(plans) > 1 else {"": next(iter(plans.values()))})
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise QuantizationError(f"{text} cannot be read: {error}") from error
     supernet = file.parent / SUPERNET
     plan, shapes = read_architecture(values)
-    return Chosen(plan, shapes, supernet if supernet.exists() else None)
+    return Chosen({"": plan}, shapes, supernet if supernet.exists() else None)
 
 
 def quantize(
@@ -81,17 +91,18 @@ def quantize(
     count: int,
     wanted: Chosen | None = None,
     training: Training | None = None,
-) -> tuple[Path, list[Difference]]:
+) -> list[Made]:
     """Lower the installed float weights ``source`` to integers, and write ``out``/ID.safetensors.
 
     ``count`` pictures below the folders calibrate the network, and as many others tell what it
     costs. ``notes`` (summary, command) go to the manifest. By default, bits are the default's and
-    blocks the network's; without a training, it is rounded as it is. Gives the file and the cost.
+    blocks the network's; without a training, it is rounded as it is. Several plans of bits make as
+    many files, of the id and the plan's name. Gives the files and their costs.
 
     Raises
     ------
     WeightsError
-        If the source is not installed, or if the id is taken.
+        If the source is not installed, or if an id is taken.
     PictureError
         If there are too few pictures.
     QuantizationError
@@ -100,34 +111,43 @@ def quantize(
         As for `lic.training.run.start`.
     """
     found = find(source)
-    target, manifest = new_entry(out, weights_id)
+    wanted = wanted or Chosen()
+    ids = {name: "-".join(filter(None, (weights_id, name))) for name in wanted.plans}
+    for one in ids.values():
+        new_entry(out, one)
     try:
         _, model = load_network(found.file)
     except WeightsFileError as error:
         raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
     crops = middle_crops(folders, 2 * count)
-    wanted = wanted or Chosen()
     if training is None:
         codec = _converted(deepcopy(model), wanted, crops[:count])
     else:
         codec = _trained(training, found.file, folders, wanted, crops[:count])
-    try:
-        data = codec_bytes(codec.lower(), source)
-    except GraphError as error:
-        raise QuantizationError(f"there are no exact integers of these bits: {error}") from error
-    description, network = read_codec(data)
-    check_answers(open_executor(network, "reference"), description["known_answers"])
-    cost = differences(model, network, crops[count:])
-    write_file(target, data)
-    digest = hashlib.sha256(data).hexdigest()
-    entry = replace(found.entry, kind="integer", source=source, sha256=digest, kodak=None, **notes)
-    write_manifest(out, {**manifest, weights_id: entry})
-    return target, cost
+    entry = replace(found.entry, kind="integer", source=source, kodak=None, **notes)
+    made = []
+    for name, plan in wanted.plans.items():
+        codec.choose(plan, wanted.shapes)
+        try:
+            data = codec_bytes(codec.lower(), source)
+        except GraphError as error:
+            raise QuantizationError(
+                f"there are no exact integers of these bits: {error}"
+            ) from error
+        description, network = read_codec(data)
+        check_answers(open_executor(network, "reference"), description["known_answers"])
+        cost = differences(model, network, crops[count:])
+        target, manifest = new_entry(out, ids[name])
+        write_file(target, data)
+        digest = hashlib.sha256(data).hexdigest()
+        write_manifest(out, {**manifest, ids[name]: replace(entry, sha256=digest)})
+        made.append(Made(target, cost))
+    return made
 
 
 def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> QuantizedCodec:
     """The network in integers, before it is trained."""
-    plans = [wanted.plan]
+    plans = list(wanted.plans.values())
     state = None
     if wanted.supernet is not None:
         state = read_supernet(wanted.supernet)
@@ -138,7 +158,9 @@ def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> Qu
             codec.load_state_dict(state["codec"])
         except RuntimeError as error:
             raise QuantizationError(f"{wanted.supernet} is of another network") from error
-    codec.choose(wanted.plan, wanted.shapes)
+    if len(wanted.plans) > 1:
+        codec.served = tuple(wanted.plans.values())
+    codec.choose(plans[0], wanted.shapes)
     return codec.eval()
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lic.integer_networks.codec_network import SIDE_LIMIT, CodecNetwork
 from lic.integer_networks.fixed_point import GAIN_BITS
-from lic.models.base import CodecModel
+from lic.models.base import CodecModel, ModelOutput
 from lic.models.deployable.config import DeployableConfig
 from lic.models.deployable.model import Deployable
 from lic.quantization import deployable
@@ -56,6 +56,8 @@ class QuantizedCodec(CodecModel):
 
     def __init__(self, network: Deployable, plans: Sequence[BitPlan], ranges: PartRanges) -> None:
         super().__init__()
+        self.served: tuple[BitPlan, ...] = ()
+        """In training, each pass has one of these, drawn at random, if there are several."""
         self.config = network.config
         self.halo = network.halo
         self.side = network.side
@@ -83,6 +85,17 @@ class QuantizedCodec(CodecModel):
             found.append((entropy.corrector, entropy.corrector_ends()))
         found.append((self.synthesis.part, self.synthesis.ends()))
         return found
+
+    def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
+        """As `CodecModel.forward`."""
+        if self.training:
+            self.draw()
+        return super().forward(x, quality)
+
+    def draw(self) -> None:
+        """Choose one of the plans that are served."""
+        if self.served:
+            self.choose(self.served[int(torch.randint(len(self.served), ()))])
 
     def choose(
         self,

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lic.cli.main import main
+from lic.codec.errors import WeightsError
+from lic.codec.manifest import FOLDERS_VARIABLE, WeightsEntry, read_manifest
+from lic.codec.weights import read_codec
+from lic.integer_networks.costs import costs
+from lic.quantization.packing import quantize
+
+
+@pytest.fixture(autouse=True)
+def weights(
+    tmp_path: Path,
+    float_file: Callable[[str], Path],
+    make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Float weights of the smallest preset, installed as "mine"."""
+    make_weights_folder(tmp_path / "weights", "mine", float_file("tiny"))
+    monkeypatch.setenv(FOLDERS_VARIABLE, str(tmp_path / "weights"))
+
+
+def test_one_training_serves_several_bits_with_a_file_for_each(
+    pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    words = ["quantize", "mine", pictures, "--id", "several", "--out", out, "--pictures", 2]
+    words += ["--bits", "w8a16,8,w5a8", "--steps", 6, "--run", tmp_path / "run"]
+    words += ["--set", "batch=1", "--set", "crop=64", "--set", "final_fraction=0"]
+    result = CliRunner().invoke(main, list(map(str, words)), catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.output.count("quality") == 12
+    assert list(read_manifest(out)) == ["several-w8a16", "several-8", "several-w5a8"]
+    found = []
+    for name, entry in read_manifest(out).items():
+        assert entry.kind == "integer"
+        _, network = read_codec((out / f"{name}.safetensors").read_bytes())
+        cost = costs(network, runs=1)
+        found.append((round(cost.weight_bits), cost.activation_bits <= 8))
+    assert found == [(8, False), (8, True), (5, True)]
+
+
+def test_an_id_that_is_taken_is_refused_before_anything_is_trained(
+    pictures: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "new"
+    quantize("mine", [pictures], "one", out, {}, 2)
+    with pytest.raises(WeightsError, match="permanent"):
+        quantize("mine", [pictures], "one", out, {}, 2)
