@@ -42,7 +42,7 @@ def test_one_training_serves_several_bits_with_a_file_for_each(
         assert entry.kind == "integer"
         _, network = read_codec((out / f"{name}.safetensors").read_bytes())
         cost = costs(network, runs=1)
-        found.append((round(cost.weight_bits), cost.activation_bits <= 8))
+        found.append((round(cost.weight_bits), round(cost.activation_bits) <= 8))
     assert found == [(8, False), (8, True), (5, True)]
 
 
