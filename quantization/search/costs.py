@@ -2,8 +2,8 @@
 
 BitOps are multiply-accumulates times the bits of both factors, a pixel, for encoding and decoding a
 picture once each, counting what both do only once. Milliseconds are those of the native executor
-with one thread: every site is timed alone, by its shape and by whether its inputs are narrowed, and
-an architecture is taken to need their sum.
+with one thread: every site is timed alone, by its shape and by what its bits change for the
+executor, and an architecture is taken to need their sum.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _STRIDES = {
     "synthesis": Fraction(1, 16),
 }
 """The resolution of a part's input, by what its layers' names begin with."""
+_BYTE = 8
+"""Bits of weights and activations up to which machines multiply bytes."""
 _OUTPUT_BYTES = 8
 """Bias and multiplier of an output channel."""
 
@@ -134,7 +136,11 @@ def _site_cost(parts: Sequence[QuantizedPart], site: str, choice: Choice) -> tup
 def key(site: str, choice: Choice) -> str:
     """What the time of a site depends on, as text."""
     shape = "" if choice.shape is None else f" k{choice.shape.kernel} e{choice.shape.expansion:g}"
-    return f"{site}{shape}{' narrow' if choice.bits.activations < WIDE else ''}"
+    bits = choice.bits
+    narrow = " narrow" if bits.activations < WIDE else ""
+    if max(bits.weights, bits.activations) <= _BYTE:
+        narrow = " bytes"
+    return f"{site}{shape}{narrow}"
 
 
 def time_table(space: Space, codec: QuantizedCodec) -> dict[str, float]:

@@ -78,6 +78,16 @@ def test_every_method_gives_a_front(pictures: Path, tmp_path: Path, method: str)
     assert json.loads((tmp_path / "out" / "front.json").read_text())
 
 
+def test_a_search_by_time_measures_what_it_found(pictures: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    bits = {"weight_bits": (8,), "activation_bits": (16, 8), "shapes": False}
+    settings = _settings(pictures, method="uniform", cost="milliseconds", evaluations=2, **bits)
+    SearchRun(settings, tmp_path / "out", told.append).run()
+    assert "the sums of the sites' times are off by" in told[-1]
+    for row in json.loads((tmp_path / "out" / "front.json").read_text()):
+        assert row["measured"] > 0
+
+
 def test_impossible_budgets_and_unknown_words_are_named_errors(
     pictures: Path, tmp_path: Path
 ) -> None:
