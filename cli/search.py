@@ -39,7 +39,7 @@ def _numbers(context: click.Context, option: click.Parameter, text: str) -> tupl
     help="Milliseconds are those of this machine.",
 )
 @click.option("--limit", type=click.FloatRange(0, 1), help="Cost, as a fraction of the largest's.")
-@click.option("--evaluations", type=click.IntRange(1), default=300, show_default=True)
+@click.option("--evaluations", type=click.IntRange(1), default=600, show_default=True)
 @click.option(
     "--steps",
     "supernet_steps",

@@ -59,14 +59,13 @@ class Evolution:
             What an interrupted search had rated: it goes on from there.
         """
         rated = {r.architecture: r for r in known}
-        population = self._survivors(list(rated.values()))
-        first = [*seeds, *(space.random(rng) for _ in range(self.population))]
-        while len(rated) < self.population:
+        first = list(seeds)
+        while first or len(rated) < self.population:
             candidate = first.pop(0) if first else space.random(rng)
             if candidate not in rated:
                 rated[candidate] = rate(candidate)
                 yield rated[candidate]
-                population.append(rated[candidate])
+        population = self._survivors(list(rated.values()))
         while True:
             children: list[Rated] = []
             while len(children) < self.population:

@@ -33,6 +33,7 @@ from lic.quantization.search.evolution import Evolution, Rated, fronts, points_o
 from lic.quantization.search.gradient import GradientSearch, Relaxation
 from lic.quantization.search.gradient import search as gradient_search
 from lic.quantization.search.report import architecture_picture, front_picture
+from lic.quantization.search.sensitivity import additive_front, single_changes
 from lic.quantization.search.space import Architecture, space_of
 from lic.quantization.search.supernet import Batches, Supernet, sort_channels
 from lic.training.data import CropDataset, split
@@ -57,7 +58,7 @@ class SearchSettings:
     """Pictures to train and to rate with."""
     method: str = "evolution"
     cost: str = "bitops"
-    evaluations: int = 300
+    evaluations: int = 600
     """Ratings, each of one architecture."""
     supernet_steps: int = 200
     batch: int = 8
@@ -226,8 +227,7 @@ class SearchRun:
         rng = np.random.default_rng([self.settings.seed, len(known)])
         match self.settings.method:
             case "evolution":
-                seeds = uniform(self.space)
-                return Evolution().search(self.space, self.rate, rng, seeds, known)
+                return self._evolution(known, rng)
             case "random":
                 return random_search(self.space, self.rate, rng)
             case "uniform":
@@ -237,6 +237,18 @@ class SearchRun:
                     greedy(self.space, self.rate, _GREEDY_LIMITS), len(known), None
                 )
         return self._gradient()
+
+    def _evolution(self, known: Sequence[Rated], rng: np.random.Generator) -> Iterator[Rated]:
+        """NSGA-II, beginning with uniform bits and with what single changes tell."""
+        rated = {r.architecture: r for r in known}
+        for architecture in single_changes(self.space):
+            if architecture not in rated:
+                rated[architecture] = self.rate(architecture)
+                yield rated[architecture]
+        losses = {r.architecture: r.loss for r in rated.values()}
+        costs = [table[:, self.column] for table in self.costs.tables]
+        seeds = [*uniform(self.space), *additive_front(self.space, losses, costs)]
+        yield from Evolution().search(self.space, self.rate, rng, seeds, list(rated.values()))
 
     def _gradient(self) -> Iterator[Rated]:
         """QuantNAS, once for each of some penalties, every time from the supernet."""
