@@ -2,8 +2,8 @@
 
 `encode` and `decode` are the library's front door; `decode_picture` also gives what a file keeps
 besides samples. They import torch for annealing, and for weights that are networks of floats,
-alone. `read_header` tells a picture's size from a file's first bytes, and `read_container` all that
-a file says, without decoding it.
+alone. `lic.codec.streams` has both for streams of pictures. `read_header` tells a picture's size
+from a file's first bytes, and `read_container` all that a file says, without decoding it.
 
 >>> import numpy as np
 >>> from lic import codec

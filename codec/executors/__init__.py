@@ -3,7 +3,9 @@
 ========================  ==================================================================
 `Executor`                the protocol: NumPy arrays in and out, a batch at a time, no bytes
 `integers`                a network of integers, by any means of running its graphs
-`torch_graph`             runs such graphs in torch, on a GPU or a CPU
+`torch_model`             such graphs as torch modules
+`torch_graph`             runs these on a GPU or a CPU
+`batching`                calls of several threads as one batch
 `onnx_model`              such graphs as ONNX models
 `onnx_graph`              runs these in ONNX Runtime
 `torch`                   a network of floats (the research family) in torch
