@@ -93,7 +93,8 @@ def encode(
     report
         Called with how much of an encode is done, and of how much: tiles, or steps of annealing.
     device
-        What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
+        What runs the network, as in `lic.codec.executors.open_executor`; the file is the same, but
+        for devices with "-half".
     target
         A size, a rate or a PSNR, for which the quality is searched instead.
     max_error

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+# While one waits for Python's lock or for memory, the other has the core.
+_FOR_A_CORE = 2
 # Enough for batches on a device while as many pictures again are coded.
 _ON_A_DEVICE = 16
 
@@ -60,8 +62,8 @@ def encode_many(
     quality, weights, effort, device, target, max_error
         As for `encode`, the same for all pictures.
     at_once
-        How many pictures are in memory and under way, 1 or more; by default as many as there are
-        cores (or LIC_THREADS), but 16 on other devices than the CPU.
+        How many pictures are in memory and under way, 1 or more; by default two for each core (or
+        as LIC_THREADS has it), but 16 on other devices than the CPU.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def encode_many(
     def one(picture: NDArray[np.uint8] | Image | Picture) -> bytes:
         return encode(picture, quality, loaded, effort=effort, target=target, max_error=max_error)
 
-    yield from _in_order(one, pictures, at_once or _default(device))
+    yield from _in_order(one, pictures, _default(device) if at_once is None else at_once)
 
 
 def decode_many(
@@ -108,13 +110,13 @@ def decode_many(
     def one(data: bytes) -> NDArray[np.uint8]:
         return decode(data, weights, max_pixels, device, region, reduce)
 
-    yield from _in_order(one, files, at_once or _default(device))
+    yield from _in_order(one, files, _default(device) if at_once is None else at_once)
 
 
 def _default(device: str) -> int:
     if device != "cpu":
         return _ON_A_DEVICE
-    return int(os.environ.get("LIC_THREADS") or os.cpu_count() or 1)
+    return _FOR_A_CORE * int(os.environ.get("LIC_THREADS") or os.cpu_count() or 1)
 
 
 def _in_order(

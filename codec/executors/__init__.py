@@ -18,6 +18,7 @@ on demand.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -116,7 +117,8 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
 
     ``device`` is "cpu" for C++, "reference" for the definition in NumPy, "torch" for torch on the
     CPU, "onnx" or "onnx-cuda" for ONNX Runtime on the CPU or with CUDA, and else the name of a
-    device of torch's, such as "cuda".
+    device of torch's, such as "cuda". With "-half" behind it, or behind "torch", the analysis is in
+    half precision: it gives other files, which decode as all do.
 
     Raises
     ------
@@ -140,5 +142,9 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
         return IntegerExecutor(network, onnx_graphs_on(device))
     with extra("torch", "torch"):
         from lic.codec.executors.torch_graph import graphs_on
+        from lic.codec.executors.torch_model import half_product
 
-    return IntegerExecutor(network, graphs_on("cpu" if device == "torch" else device))
+    name = device.removesuffix("-half")
+    runner = graphs_on("cpu" if name == "torch" else name)
+    half = partial(runner, product=half_product) if name != device else None
+    return IntegerExecutor(network, runner, half)

@@ -7,10 +7,9 @@ pinned memory at its ends, so that one is copied while the other is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,7 +18,13 @@ from torch import Tensor
 
 from lic.codec.errors import MissingDeviceError
 from lic.codec.executors.batching import BatchedGraph, Batcher, Place
-from lic.codec.executors.torch_model import Mixture, Scale, TorchModel
+from lic.codec.executors.torch_model import (
+    Mixture,
+    Product,
+    Scale,
+    TorchModel,
+    exact_product,
+)
 from lic.integer_networks import Graph, MixtureArrays
 from lic.integer_networks.graph import Result
 
@@ -28,7 +33,7 @@ _STREAMS = 2
 _QUALITIES = 16
 
 
-def graphs_on(device: str) -> Callable[[Graph], BatchedGraph]:
+def graphs_on(device: str) -> MakeGraph:
     """What makes graphs that run on a device, by torch's name of it.
 
     Raises MissingDeviceError if it cannot be used here.
@@ -42,7 +47,19 @@ def graphs_on(device: str) -> Callable[[Graph], BatchedGraph]:
     if chosen.type == "cuda":
         places = [_own_stream(chosen) for _ in range(_STREAMS)]
     batcher = Batcher(places)
-    return lambda graph: BatchedGraph(graph, TorchGraph(graph, chosen), batcher)
+
+    def make(graph: Graph, product: Product = exact_product) -> BatchedGraph:
+        return BatchedGraph(graph, TorchGraph(graph, chosen, product), batcher)
+
+    return make
+
+
+class MakeGraph(Protocol):
+    """Makes graphs that share a device."""
+
+    def __call__(self, graph: Graph, product: Product = exact_product) -> BatchedGraph:
+        """A graph whose convolutions are products of a kind."""
+        ...
 
 
 def _own_stream(device: torch.device) -> Place:
@@ -53,9 +70,9 @@ def _own_stream(device: torch.device) -> Place:
 class TorchGraph:
     """A graph on a device of torch's."""
 
-    def __init__(self, graph: Graph, device: torch.device) -> None:
+    def __init__(self, graph: Graph, device: torch.device, product: Product) -> None:
         self._graph, self._device = graph, device
-        self._model = TorchModel(graph).to(device)
+        self._model = TorchModel(graph, product).to(device)
         self._scales = lru_cache(_QUALITIES)(self._scales_at)
         self._wait()
 

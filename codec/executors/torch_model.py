@@ -8,7 +8,7 @@ programs of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import Any, NamedTuple
 
@@ -30,6 +30,9 @@ from lic.integer_networks.fixed_point import (
     RESCALE_BITS,
 )
 
+# Of activations and weights, without the sign.
+_HALF_BITS = 15
+
 
 class Scale(NamedTuple):
     """What a layer rescales by at a quality."""
@@ -49,15 +52,43 @@ class Mixture(NamedTuple):
     scales: Tensor
 
 
-class TorchModel(nn.Module):
-    """A graph; its constants are buffers of the integers that they are."""
+Product = Callable[[Tensor, Tensor], Tensor]
+"""Values (..., C) of 16 bits times weights (D, C), (..., D) as float64."""
 
-    def __init__(self, graph: Graph) -> None:
+
+def exact_product(values: Tensor, weights: Tensor) -> Tensor:
+    """The sums themselves."""
+    return values.double() @ weights.double().T
+
+
+def half_product(values: Tensor, weights: Tensor) -> Tensor:
+    """The sums in half precision, which has 11 bits: for an analysis that may be inexact.
+
+    Both factors are scaled to at most 1, so that a sum, below 2**31 in integers, is at most 2.
+    """
+    scale = 2.0**-_HALF_BITS
+    factors = [(factor.float() * scale).half() for factor in (values, weights)]
+    return (factors[0] @ factors[1].T).double() * 4.0**_HALF_BITS
+
+
+class TorchModel(nn.Module):
+    """A graph; its constants are buffers of the integers that they are.
+
+    With `exact_product` its results are the reference's.
+    """
+
+    def __init__(self, graph: Graph, product: Product = exact_product) -> None:
         super().__init__()
-        self._graph = graph
+        self._graph, self._product = graph, product
+        self._names: list[list[str]] = []
         for place, layer in enumerate(graph.layers):
-            for name, array in _constants(layer).items():
+            constants = _constants(layer)
+            self._names.append(list(constants))
+            for name, array in constants.items():
                 self.register_buffer(f"{name}{place}", torch.from_numpy(array))
+        self._types = [
+            torch.int16 if graph.values[place].narrow else torch.int32 for place in graph.outputs
+        ]
         # What no layer after this one needs.
         last = {
             source: place for place, layer in enumerate(graph.layers) for source in layer.sources
@@ -94,19 +125,18 @@ class TorchModel(nn.Module):
                 values.append(next(given).long())
                 continue
             sources = [values[source] for source in layer.sources]
-            values.append(_compute(layer, sources, self._constants_of(place), scales.get(place)))
+            constants, scale = self._constants_of(place), scales.get(place)
+            values.append(_compute(layer, sources, constants, scale, self._product))
             for source in self._done[place]:
                 values[source] = None
-        return tuple(self._result(place, values[place]) for place in self._graph.outputs)
+        results = [values[place] for place in self._graph.outputs]
+        return tuple(
+            value if isinstance(value, Mixture) else value.to(dtype)
+            for value, dtype in zip(results, self._types, strict=True)
+        )
 
     def _constants_of(self, place: int) -> dict[str, Tensor]:
-        names = _constants(self._graph.layers[place])
-        return {name: self.get_buffer(f"{name}{place}") for name in names}
-
-    def _result(self, place: int, value: Any) -> Any:
-        if isinstance(value, Mixture):
-            return value
-        return value.to(torch.int16 if self._graph.values[place].narrow else torch.int32)
+        return {name: self.get_buffer(f"{name}{place}") for name in self._names[place]}
 
 
 def _constants(layer: kinds.Layer) -> dict[str, NDArray[Any]]:
@@ -169,7 +199,11 @@ def shuffle(values: Tensor, factor: int) -> Tensor:
 
 @singledispatch
 def _compute(
-    layer: Any, sources: list[Tensor], constants: dict[str, Tensor], scale: Scale | None
+    layer: Any,
+    sources: list[Tensor],
+    constants: dict[str, Tensor],
+    scale: Scale | None,
+    product: Product,
 ) -> Any:
     """What one layer makes of its sources (B, h, w, C), int64."""
     raise TypeError(f"no layer: {layer!r}")
@@ -177,17 +211,24 @@ def _compute(
 
 @_compute.register
 def _(
-    layer: kinds.Convolution, sources: list[Tensor], constants: dict[str, Tensor], scale: Scale
+    layer: kinds.Convolution,
+    sources: list[Tensor],
+    constants: dict[str, Tensor],
+    scale: Scale,
+    product: Product,
 ) -> Tensor:
-    product = sources[0].double() @ constants["weights"].double().T
-    return _finish(layer, product + constants["bias"], scale)
+    return _finish(layer, product(sources[0], constants["weights"]) + constants["bias"], scale)
 
 
 @_compute.register
 def _(
-    layer: kinds.Depthwise, sources: list[Tensor], constants: dict[str, Tensor], scale: Scale
+    layer: kinds.Depthwise,
+    sources: list[Tensor],
+    constants: dict[str, Tensor],
+    scale: Scale,
+    *_: Any,
 ) -> Tensor:
-    reach = layer.reach
+    reach = constants["weights"].shape[0] // 2
     height, width = sources[0].shape[1:3]
     # Not by a library's convolution: it may compute in ways that round.
     framed = F.pad(sources[0].double(), (0, 0, reach, reach, reach, reach))
@@ -232,7 +273,11 @@ def _(layer: kinds.Add, sources: list[Tensor], *_: Any) -> Tensor:
 
 @_compute.register
 def _(
-    layer: kinds.Gain, sources: list[Tensor], constants: dict[str, Tensor], scale: Scale
+    layer: kinds.Gain,
+    sources: list[Tensor],
+    constants: dict[str, Tensor],
+    scale: Scale,
+    *_: Any,
 ) -> Tensor:
     return gained(sources[0], scale.factors).clamp(layer.low, layer.high)
 
