@@ -2,8 +2,9 @@
 
 Each picture is coded by a thread of its own, in the way of `lic.codec.encode` and `decode`: results
 are the same, to the byte. C++ and devices work without Python's lock, so that networks run for
-some pictures while others are coded on the processor's cores. On a device of torch's, networks run
-for all pictures of one size that wait for them, as one batch (`lic.codec.executors.batching`).
+some pictures while others are coded on the processor's cores. On a device of torch's or ONNX
+Runtime's, networks run for all pictures of one size that wait for them, as one batch
+(`lic.codec.executors.batching`).
 
 >>> import numpy as np
 >>> from lic.codec.streams import decode_many, encode_many

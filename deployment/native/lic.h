@@ -99,8 +99,9 @@ lic_status lic_decode(const lic_file *file, const lic_weights *weights, uint32_t
                       uint32_t threads, uint8_t *pixels, size_t stride, lic_error *error);
 
 /* As lic_decode for a part alone, in the time that it takes and the tiles in which it lies. Each
- * pixel is the mean of `reduce` x `reduce` of the part's, or of what is left of them at its right and
- * lower edge, weighted by alpha unless it is left out: rows have width / reduce pixels, rounded up. */
+ * pixel is the mean of `reduce` x `reduce` of the part's, or of what is left of them at its right
+ * and lower edge, weighted by alpha unless that is left out. Rows have width / reduce pixels,
+ * rounded up. */
 lic_status lic_decode_part(const lic_file *file, const lic_weights *weights, const lic_part *part,
                            uint32_t channels, uint32_t threads, uint8_t *pixels, size_t stride,
                            lic_error *error);

@@ -17,7 +17,11 @@ from lic.codec.weights import Weights, load_weights
 
 TINY = Path(__file__).parents[1] / "data" / "tiny.safetensors"
 Pixels = NDArray[np.uint8]
-DEVICES = ["cpu", pytest.param("torch", marks=pytest.mark.torch)]
+DEVICES = [
+    "cpu",
+    pytest.param("torch", marks=pytest.mark.torch),
+    pytest.param("onnx", marks=pytest.mark.onnx),
+]
 
 
 @pytest.fixture(scope="module", params=DEVICES)
