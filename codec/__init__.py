@@ -2,8 +2,8 @@
 
 `encode` and `decode` are the library's front door; `decode_picture` also gives what a file keeps
 besides samples. They import torch for annealing, and for weights that are networks of floats,
-alone. `read_header` tells a picture's size from a file's first bytes, and `read_container` all that
-a file says, without decoding it.
+alone. `lic.codec.streams` has both for streams of pictures. `read_header` tells a picture's size
+from a file's first bytes, and `read_container` all that a file says, without decoding it.
 
 >>> import numpy as np
 >>> from lic import codec
@@ -93,7 +93,8 @@ def encode(
     report
         Called with how much of an encode is done, and of how much: tiles, or steps of annealing.
     device
-        What runs the network, as in `lic.codec.executors.open_executor`; the file is the same.
+        What runs the network, as in `lic.codec.executors.open_executor`; the file is the same, but
+        for devices with "-half".
     target
         A size, a rate or a PSNR, for which the quality is searched instead.
     max_error

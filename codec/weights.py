@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _KEY = "integer_codec"
 # The bytes that tell how long a safetensors header is, which is JSON.
 _LENGTH_BYTES = 8
+_LOADING = RLock()
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def resolve(weights: str | Weights, device: str = "cpu") -> Weights:
     if not isinstance(weights, str):
         return weights
     found = find(weights)
-    return _load_installed(found.file.resolve(), found.id, found.entry.digest, device)
+    with _LOADING:  # once, even if several threads ask for them
+        return _load_installed(found.file.resolve(), found.id, found.entry.digest, device)
 
 
 # By the file, not by the id alone: the folders that are looked in can change.

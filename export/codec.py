@@ -1,8 +1,9 @@
-"""An exported folder as an executor: it codes as the weights do, with nothing but ONNX models."""
+"""An exported folder as an executor: it codes as the weights do, with nothing but models."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +12,26 @@ from numpy.typing import NDArray
 
 from lic.codec.executors import Integers, Latents, Quantise
 from lic.codec.executors.integers import side_tables, step_parameters
-from lic.codec.executors.onnx_graph import open_session
-from lic.codec.executors.onnx_model import QUALITY
 from lic.codec.pixels import Pixels
 from lic.entropy_coding import FactorizedTables
+from lic.export.parts import QUALITY
 from lic.integer_networks import MixtureArrays
 from lic.integer_networks.codec_network import STEPS, gather
 
 MANIFEST = "manifest.json"
 TRANSFORMS = ("analysis", "synthesis")
+_Run = Callable[[dict[str, NDArray[Any]]], list[Any]]
 
 
 class ExportedCodec:
     """A folder of `lic export` as an `lic.codec.executors.Executor`: latents are int16."""
 
-    def __init__(self, folder: Path, device: str = "onnx", form: str = "exact") -> None:
-        """Open all models of a folder on a device of `lic.codec.executors.onnx_graph.PROVIDERS`.
+    def __init__(self, folder: Path, device: str | None = None, form: str = "exact") -> None:
+        """Open all models of a folder on a device; its target's CPU if none is given.
 
-        The transforms are those of a form: exact, float32 or int8. Exact models run with CUDA where
-        the others run in TensorRT.
+        Devices are those of `lic.codec.executors.onnx_graph.PROVIDERS`, or torch's. The transforms
+        are those of a form: exact, float32 or int8. Exact models run with CUDA where the others run
+        in TensorRT.
 
         Raises
         ------
@@ -38,19 +40,13 @@ class ExportedCodec:
         """
         self._manifest = json.loads((folder / MANIFEST).read_text())
         self._form = form
-        exact_device = "onnx-cuda" if device == "onnx-tensorrt" else device
-        names = {Path(file).stem for file in self._manifest["files"]}
-        self._sessions = {}
-        for name in sorted(names):
-            own = form if name in TRANSFORMS else "exact"
-            model = (folder / own / f"{name}.onnx").read_bytes()
-            self._sessions[name] = open_session(model, exact_device if own == "exact" else device)
+        self._models: dict[str, _Run] = {}
+        for path in sorted(folder / file for file in self._manifest["files"]):
+            if path.parent.name == (form if path.stem in TRANSFORMS else "exact"):
+                self._models[path.stem] = _opened(path, device)
 
     def _run(self, name: str, quality: int, **inputs: NDArray[Any]) -> list[Any]:
-        outputs: list[Any] = self._sessions[name].run(
-            None, {QUALITY: np.array([quality], np.int64), **inputs}
-        )
-        return outputs
+        return self._models[name]({QUALITY: np.array([quality], np.int64), **inputs})
 
     @property
     def latents(self) -> int:
@@ -112,3 +108,17 @@ class ExportedCodec:
         """Pictures (B, H, W, 3) of decoded latents."""
         pixels: Pixels = self._run("synthesis", quality, latents=latents)[0]
         return pixels
+
+
+def _opened(path: Path, device: str | None) -> _Run:
+    """A model that is ready to run; raises MissingDeviceError."""
+    if path.suffix == ".pt2":
+        from lic.export.torch_target import open_program
+
+        return open_program(path, device or "cpu")
+    from lic.codec.executors.onnx_graph import open_session
+
+    if device == "onnx-tensorrt" and path.parent.name == "exact":
+        device = "onnx-cuda"
+    session = open_session(path.read_bytes(), device or "onnx")
+    return lambda inputs: list(session.run(None, inputs))

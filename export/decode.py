@@ -1,19 +1,20 @@
-"""Decode a lic file with the ONNX models of a folder: python decode.py IN.lic OUT.ppm [FOLDER].
+"""Decode a lic file with the models of a folder: python decode.py IN.lic OUT.ppm [FOLDER].
 
-The networks run in ONNX Runtime. lic itself reads the container and decodes entropy-coded symbols
-and the residual layer; a port to another language has to do the same by codec/FORMAT.md. Colours
-are RGB; alpha and metadata are left out. FOLDER is the one of this program if none is given.
+The networks run in ONNX Runtime, or in torch if the folder has programs of it. lic itself reads the
+container and decodes entropy-coded symbols and the residual layer; a port to another language has
+to do the same by codec/FORMAT.md. Colours are RGB; alpha and metadata are left out. FOLDER is the
+one of this program if none is given.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from lic import residual_coding
@@ -23,6 +24,25 @@ from lic.entropy_coding import Decoder, FactorizedTables, MixtureParameters
 
 STRIDE, SIDE_STRIDE, STEPS, STEP = 16, 64, 4, 64
 LATENT_LIMIT = 2**24 - 1
+Run = Callable[[dict[str, NDArray[Any]]], list[NDArray[Any]]]
+
+
+def opened(model: Path) -> Run:
+    """A model that is ready to run: arrays by name to arrays."""
+    if model.suffix == ".onnx":
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(model)
+        return lambda inputs: list(session.run(None, inputs))
+    import torch
+
+    program = torch.export.load(model).module(check_guards=False)
+
+    def run(inputs: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
+        return [output.numpy() for output in program(**tensors)]
+
+    return run
 
 
 def decode(data: bytes, folder: Path) -> NDArray[np.uint8]:
@@ -32,13 +52,13 @@ def decode(data: bytes, folder: Path) -> NDArray[np.uint8]:
     if container.weights.digest.hex() != manifest["weights"]["sha256"][:8]:
         raise SystemExit(f"the file was made with other weights: {container.weights.id}")
     header, quality = container.header, np.array([container.header.quality], np.int64)
-    sessions: dict[str, onnxruntime.InferenceSession] = {}
+    models = {path.stem: path for path in (folder / "exact").iterdir()}
+    ready: dict[str, Run] = {}
 
     def run(name: str, **inputs: NDArray[Any]) -> list[Any]:
-        if name not in sessions:
-            sessions[name] = onnxruntime.InferenceSession(folder / "exact" / f"{name}.onnx")
-        outputs: list[Any] = sessions[name].run(None, {"quality": quality, **inputs})
-        return outputs
+        if name not in ready:
+            ready[name] = opened(models[name])
+        return ready[name]({"quality": quality, **inputs})
 
     def decode_tile(stream: bytes, height: int, width: int) -> NDArray[np.int16]:
         """Latents of a tile of so many pixels."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.executors.onnx_model import QUALITY, OnnxModel
-from lic.export.exact import PICTURE, PLANE
+from lic.export.parts import PICTURE, PLANE
 from lic.integer_networks import Graph
 from lic.integer_networks import layers as kinds
 from lic.integer_networks.codec_network import CodecNetwork

@@ -32,10 +32,13 @@ DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"
 """Integer weights of the preset tiny; `tests/data/README.md` tells how they were made."""
 EXTRAS = {
-    "torch": (("torch",), ("models", "training", "quantization", "evaluation")),
+    "torch": (
+        ("torch",),
+        ("models", "training", "quantization", "evaluation", "export/test_torch_target.py"),
+    ),
     "onnx": (("onnx", "onnxruntime"), ("export",)),
 }
-"""Packages of extras, and folders that need the extra, or one that brings it.
+"""Packages of extras, and folders or files that need the extra, or one that brings it.
 
 Other tests that do are marked with the extra's name, and skipped one by one.
 """
@@ -117,7 +120,7 @@ def tiny_weights(request: pytest.FixtureRequest) -> Weights:
     return load_weights(make(request.param), "tiny")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_weights_folder() -> Callable[[Path, str, Path], WeightsEntry]:
     """A function that makes a folder of weights: of the folder, an id and a weights file."""
 

@@ -41,14 +41,18 @@ ON_DEMAND = (
     "lic.codec.executors.onnx_model",
     "lic.codec.executors.torch",
     "lic.codec.executors.torch_graph",
+    "lic.codec.executors.torch_model",
 )
 """Modules of the codec that need torch or ONNX: its others import them inside functions."""
 MAY_ALSO_IMPORT = {
     "codec/annealing.py": {"models", "torch"},
     "codec/executors/torch.py": {"models", "torch"},
     "codec/executors/torch_graph.py": {"torch"},
+    "codec/executors/torch_model.py": {"torch"},
     "codec/weights.py": {"models"},  # loads float networks, inside a function
     "evaluation/compressai_bridge.py": {"models"},
+    "export/decode.py": {"torch"},  # for folders of its programs, inside a function
+    "export/torch_target.py": {"torch"},
 }
 
 

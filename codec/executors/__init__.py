@@ -3,7 +3,9 @@
 ========================  ==================================================================
 `Executor`                the protocol: NumPy arrays in and out, a batch at a time, no bytes
 `integers`                a network of integers, by any means of running its graphs
-`torch_graph`             runs such graphs in torch, on a GPU or a CPU
+`torch_model`             such graphs as torch modules
+`torch_graph`             runs these on a GPU or a CPU
+`batching`                calls of several threads as one batch
 `onnx_model`              such graphs as ONNX models
 `onnx_graph`              runs these in ONNX Runtime
 `torch`                   a network of floats (the research family) in torch
@@ -16,6 +18,7 @@ on demand.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -114,7 +117,8 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
 
     ``device`` is "cpu" for C++, "reference" for the definition in NumPy, "torch" for torch on the
     CPU, "onnx" or "onnx-cuda" for ONNX Runtime on the CPU or with CUDA, and else the name of a
-    device of torch's, such as "cuda".
+    device of torch's, such as "cuda". With "-half" behind it, or behind "torch", the analysis is in
+    half precision: it gives other files, which decode as all do.
 
     Raises
     ------
@@ -138,5 +142,9 @@ def open_executor(network: CodecNetwork, device: str = "cpu") -> IntegerExecutor
         return IntegerExecutor(network, onnx_graphs_on(device))
     with extra("torch", "torch"):
         from lic.codec.executors.torch_graph import graphs_on
+        from lic.codec.executors.torch_model import half_product
 
-    return IntegerExecutor(network, graphs_on("cpu" if device == "torch" else device))
+    name = device.removesuffix("-half")
+    runner = graphs_on("cpu" if name == "torch" else name)
+    half = partial(runner, product=half_product) if name != device else None
+    return IntegerExecutor(network, runner, half)

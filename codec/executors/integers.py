@@ -40,12 +40,21 @@ class NumpyGraph:
 
 
 class IntegerExecutor:
-    """A network of integers as an `lic.codec.executors.Executor`: latents are int16."""
+    """A network of integers as an `lic.codec.executors.Executor`: latents are int16.
 
-    def __init__(self, network: CodecNetwork, runner: Callable[[Graph], GraphRunner]) -> None:
+    ``analysis_runner``, if one is given, runs what `analyse` does. It may be inexact: the latents
+    that an encoder chooses are its own affair, and nothing else depends on them.
+    """
+
+    def __init__(
+        self,
+        network: CodecNetwork,
+        runner: Callable[[Graph], GraphRunner],
+        analysis_runner: Callable[[Graph], GraphRunner] | None = None,
+    ) -> None:
         self.network = network
         self._analysis = runner(network.analysis)
-        self._limited_analysis = runner(within_calibration(network.analysis))
+        self._limited_analysis = (analysis_runner or runner)(within_calibration(network.analysis))
         self._hyper_analysis = runner(network.hyper_analysis)
         self._hyper_synthesis = runner(network.hyper_synthesis)
         self._steps = [runner(step) for step in network.steps]

@@ -1,31 +1,39 @@
 """Graphs of integers in torch: the same integers as the reference's, on a GPU or a CPU.
 
-Doubles hold every sum of a graph exactly, whatever the order of its terms, so that matrix products
-in float64 are exact; all else is int64. Use it where there is a GPU; on a CPU,
-`lic.integer_networks.native` is faster.
+Use it where there is a GPU; on a CPU, `lic.integer_networks.native` is faster. Calls from several
+threads run as one batch. On a GPU there are two batches at a time, each on a stream of its own with
+pinned memory at its ends, so that one is copied while the other is computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import singledispatch
-from typing import Any
+from contextlib import nullcontext
+from functools import lru_cache, partial
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from lic.codec.errors import MissingDeviceError
+from lic.codec.executors.batching import BatchedGraph, Batcher, Place
+from lic.codec.executors.torch_model import (
+    Mixture,
+    Product,
+    Scale,
+    TorchModel,
+    exact_product,
+)
 from lic.integer_networks import Graph, MixtureArrays
-from lic.integer_networks import layers as kinds
-from lic.integer_networks.fixed_point import GAIN_BITS, LARGEST
 from lic.integer_networks.graph import Result
-from lic.integer_networks.reference import addends, factors
+
+_STREAMS = 2
+# Qualities whose factors are kept on the device.
+_QUALITIES = 16
 
 
-def graphs_on(device: str) -> Callable[[Graph], TorchGraph]:
+def graphs_on(device: str) -> MakeGraph:
     """What makes graphs that run on a device, by torch's name of it.
 
     Raises MissingDeviceError if it cannot be used here.
@@ -34,159 +42,76 @@ def graphs_on(device: str) -> Callable[[Graph], TorchGraph]:
         torch.zeros(1, dtype=torch.float64, device=device).cpu()
     except (RuntimeError, TypeError, AssertionError) as error:
         raise MissingDeviceError(f"torch cannot use the device {device!r} here") from error
-    return lambda graph: TorchGraph(graph, torch.device(device))
+    chosen = torch.device(device)
+    places: list[Place] = [nullcontext]
+    if chosen.type == "cuda":
+        places = [_own_stream(chosen) for _ in range(_STREAMS)]
+    batcher = Batcher(places)
+
+    def make(graph: Graph, product: Product = exact_product) -> BatchedGraph:
+        return BatchedGraph(graph, TorchGraph(graph, chosen, product), batcher)
+
+    return make
+
+
+class MakeGraph(Protocol):
+    """Makes graphs that share a device."""
+
+    def __call__(self, graph: Graph, product: Product = exact_product) -> BatchedGraph:
+        """A graph whose convolutions are products of a kind."""
+        ...
+
+
+def _own_stream(device: torch.device) -> Place:
+    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    return partial(torch.cuda.stream, stream)
 
 
 class TorchGraph:
     """A graph on a device of torch's."""
 
-    def __init__(self, graph: Graph, device: torch.device) -> None:
-        self._graph = graph
-        self._device = device
-        self._constants = [
-            {name: self._tensor(getattr(layer, name)) for name in ("weights", "bias")}
-            if isinstance(layer, kinds.Convolution | kinds.Depthwise)
-            else {}
-            for layer in graph.layers
-        ]
-
-    def _tensor(self, array: NDArray[Any], dtype: torch.dtype = torch.float64) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device, dtype)
+    def __init__(self, graph: Graph, device: torch.device, product: Product) -> None:
+        self._graph, self._device = graph, device
+        self._model = TorchModel(graph, product).to(device)
+        self._scales = lru_cache(_QUALITIES)(self._scales_at)
+        self._wait()
 
     @torch.inference_mode()
     def run(self, inputs: tuple[NDArray[np.int16], ...], quality: int) -> tuple[Result, ...]:
         """As `lic.integer_networks.reference.run`."""
         self._graph.check_inputs(inputs)
-        given = iter(inputs)
-        values: list[Any] = []
-        for layer, constants in zip(self._graph.layers, self._constants, strict=True):
-            if isinstance(layer, kinds.Input):
-                values.append(self._tensor(next(given), torch.int64))
-                continue
-            scale = {}
-            if isinstance(layer, kinds.Convolution | kinds.Depthwise | kinds.Gain):
-                scale["factors"] = self._tensor(factors(layer.multiplier, quality), torch.int64)
-                offsets = np.asarray(addends(layer.multiplier, quality))
-                scale["offsets"] = self._tensor(offsets, torch.int64)
-            sources = [values[source] for source in layer.sources]
-            values.append(_compute(layer, sources, constants | scale))
-        return tuple(self._result(place, values[place]) for place in self._graph.outputs)
+        scales = self._scales(quality)
+        results = self._model(scales, *(self._to_device(array) for array in inputs))
+        # All of them are on their way before one is waited for.
+        found = [self._to_host(r) for r in results]
+        self._wait()
+        return tuple(
+            MixtureArrays(*(part.numpy() for part in value))
+            if isinstance(value, Mixture)
+            else value.numpy()
+            for value in found
+        )
 
-    def _result(self, place: int, value: Any) -> Result:
-        if isinstance(value, MixtureArrays):
-            return value
-        dtype = torch.int16 if self._graph.values[place].narrow else torch.int32
-        result: Result = value.to(dtype).cpu().numpy()
-        return result
+    def _scales_at(self, quality: int) -> dict[int, Scale]:
+        scales = self._model.scales(torch.tensor([quality], device=self._device))
+        self._wait()  # other streams will read them
+        return scales
 
+    def _to_device(self, array: NDArray[Any]) -> Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(array))
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)
 
-@singledispatch
-def _compute(layer: Any, sources: list[Tensor], tensors: dict[str, Tensor]) -> Any:
-    """What one layer makes of its sources (B, h, w, C), int64."""
-    raise TypeError(f"no layer: {layer!r}")
+    def _to_host(self, value: Any) -> Any:
+        """A copy that is complete after `_wait`."""
+        if isinstance(value, Mixture):
+            return Mixture(*map(self._to_host, value))
+        if self._device.type != "cuda":
+            return value.cpu()
+        copy = torch.empty(value.shape, dtype=value.dtype, pin_memory=True)
+        return copy.copy_(value, non_blocking=True)
 
-
-@_compute.register
-def _(layer: kinds.Convolution, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    product = sources[0].double() @ tensors["weights"].T
-    return _finish(layer, product + tensors["bias"], tensors)
-
-
-@_compute.register
-def _(layer: kinds.Depthwise, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    reach = layer.reach
-    height, width = sources[0].shape[1:3]
-    # Not by a library's convolution: it may compute in ways that round.
-    framed = F.pad(sources[0].double(), (0, 0, reach, reach, reach, reach))
-    total = tensors["bias"].expand(sources[0].shape)
-    for row in range(2 * reach + 1):
-        for column in range(2 * reach + 1):
-            window = framed[:, row : row + height, column : column + width]
-            total = total + window * tensors["weights"][row, column]
-    return _finish(layer, total, tensors)
-
-
-def _rescale(values: Tensor, multipliers: Tensor | int) -> Tensor:
-    return (values * multipliers + (1 << 30)) >> 31
-
-
-def _saturate(values: Tensor) -> Tensor:
-    return values.clamp(-LARGEST, LARGEST)
-
-
-def _finish(
-    layer: kinds.Convolution | kinds.Depthwise, total: Tensor, tensors: dict[str, Tensor]
-) -> Tensor:
-    scaled = _rescale(total.long(), tensors["factors"]) + tensors["offsets"]
-    return scaled.clamp(layer.low, layer.high)
-
-
-def _gated(value: Tensor, gate: Tensor, layer: kinds.HardSwish | kinds.Gate) -> Tensor:
-    opened = (gate + layer.three).clamp(0, 2 * layer.three)
-    return _saturate(_rescale(value * opened, layer.multiplier))
-
-
-@_compute.register
-def _(layer: kinds.HardSwish, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    return _gated(sources[0], sources[0], layer)
-
-
-@_compute.register
-def _(layer: kinds.Gate, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    value, gate = sources[0].chunk(2, dim=3)
-    return _gated(value, gate, layer)
-
-
-@_compute.register
-def _(layer: kinds.Add, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    return _saturate(sources[0] + sources[1])
-
-
-@_compute.register
-def _(layer: kinds.Gain, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    gained = sources[0] * tensors["factors"] + (1 << (GAIN_BITS - 1))
-    return (gained >> GAIN_BITS).clamp(layer.low, layer.high)
-
-
-@_compute.register
-def _(layer: kinds.Concatenation, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    return torch.cat(sources, dim=3)
-
-
-@_compute.register
-def _(layer: kinds.Unshuffle, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    batch, height, width, channels = sources[0].shape
-    n = layer.factor
-    cells = sources[0].reshape(batch, height // n, n, width // n, n, channels)
-    return cells.permute(0, 1, 3, 2, 4, 5).reshape(batch, height // n, width // n, -1)
-
-
-@_compute.register
-def _(layer: kinds.Shuffle, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    batch, height, width, _ = sources[0].shape
-    n = layer.factor
-    cells = sources[0].reshape(batch, height, width, n, n, -1)
-    return cells.permute(0, 1, 3, 2, 4, 5).reshape(batch, height * n, width * n, -1)
-
-
-@_compute.register
-def _(layer: kinds.Subsample, sources: list[Tensor], tensors: dict[str, Tensor]) -> Tensor:
-    return sources[0][:, layer.row :: 2, layer.column :: 2]
-
-
-@_compute.register
-def _(layer: kinds.Mixture, sources: list[Tensor], tensors: dict[str, Tensor]) -> MixtureArrays:
-    parts = [source.reshape(*source.shape[:3], layer.parts, -1) for source in sources]
-    raw = torch.cat(parts, dim=4).movedim(3, 1)  # (B, parts, h, w, M)
-    count = layer.components
-    first = torch.zeros_like(raw[:, :1])
-    means = torch.cat((first, raw[:, 1 + count : 2 * count]), dim=1)
-    logits = torch.cat((first, raw[:, 2 * count :]), dim=1)
-    logits = 127 + logits - logits.amax(dim=1, keepdim=True)
-    scales = (raw[:, 1 : 1 + count] + 128) >> 8
-    return MixtureArrays(
-        raw[:, 0].int().cpu().numpy(),
-        logits.clamp(-128, 127).to(torch.int8).cpu().numpy(),
-        means.clamp(-32768, 32767).to(torch.int16).cpu().numpy(),
-        scales.clamp(0, 255).to(torch.uint8).cpu().numpy(),
-    )
+    def _wait(self) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.current_stream(self._device).synchronize()

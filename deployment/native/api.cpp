@@ -93,9 +93,16 @@ void lic_close(lic_file* file) { delete file; }
 
 lic_status lic_decode(const lic_file* file, const lic_weights* weights, uint32_t channels,
                       uint32_t threads, uint8_t* pixels, size_t stride, lic_error* error) {
+    const lic_part all = file ? file->picture.all() : lic_part{};
+    return lic_decode_part(file, weights, &all, channels, threads, pixels, stride, error);
+}
+
+lic_status lic_decode_part(const lic_file* file, const lic_weights* weights, const lic_part* part,
+                           uint32_t channels, uint32_t threads, uint8_t* pixels, size_t stride,
+                           lic_error* error) {
     return guarded(error, [&] {
-        require(file && pixels, "there is no file, or no place for its pixels");
-        file->picture.decode(weights ? &weights->network : nullptr, channels,
+        require(file && part && pixels, "there is no file, no part, or no place for its pixels");
+        file->picture.decode(weights ? &weights->network : nullptr, *part, channels,
                              std::clamp<uint32_t>(threads, 1, kMaximumThreads), pixels, stride);
     });
 }

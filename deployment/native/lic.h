@@ -35,7 +35,8 @@ typedef enum lic_status {
     LIC_UNSUPPORTED_VERSION = 6, /* of the file format */
     LIC_BAD_WEIGHTS = 7,         /* damaged, missing, or not those that the file was made with */
     LIC_TOO_LARGE = 8,           /* a picture of more pixels than the caller allows, or than fit */
-    LIC_UNSUPPORTED_BOX = 17     /* the file needs a newer program */
+    LIC_UNSUPPORTED_BOX = 17,    /* the file needs a newer program */
+    LIC_BAD_REGION = 21          /* a part or a size that the picture does not have */
 } lic_status;
 
 /* What went wrong, in one sentence. Every function takes NULL for it, too. */
@@ -54,6 +55,13 @@ typedef struct lic_info {
     char weights_id[64];     /* of the weights that the file was made with */
     uint8_t weights_digest[4]; /* the first bytes of the SHA-256 of their file */
 } lic_info;
+
+/* A part of a picture, and how it is scaled down. */
+typedef struct lic_part {
+    uint32_t x, y;           /* its upper left pixel */
+    uint32_t width, height;  /* in pixels, 1 or more; all of it lies within the picture */
+    uint32_t reduce;         /* 1 to 64 */
+} lic_part;
 
 typedef enum lic_metadata { LIC_ICC, LIC_EXIF, LIC_XMP } lic_metadata;
 
@@ -89,6 +97,14 @@ void lic_close(lic_file *file);
  * pixels mean nothing. */
 lic_status lic_decode(const lic_file *file, const lic_weights *weights, uint32_t channels,
                       uint32_t threads, uint8_t *pixels, size_t stride, lic_error *error);
+
+/* As lic_decode for a part alone, in the time that it takes and the tiles in which it lies. Each
+ * pixel is the mean of `reduce` x `reduce` of the part's, or of what is left of them at its right
+ * and lower edge, weighted by alpha unless that is left out. Rows have width / reduce pixels,
+ * rounded up. */
+lic_status lic_decode_part(const lic_file *file, const lic_weights *weights, const lic_part *part,
+                           uint32_t channels, uint32_t threads, uint8_t *pixels, size_t stride,
+                           lic_error *error);
 
 #ifdef __cplusplus
 }

@@ -1,10 +1,12 @@
 #include "picture.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "checksums.hpp"
 #include "inflate.hpp"
 #include "latents.hpp"
+#include "reduction.hpp"
 #include "tiles.hpp"
 
 namespace lic::deployment {
@@ -14,19 +16,25 @@ constexpr std::size_t kMetadataLimit = std::size_t{1} << 24;
 constexpr std::array<char, 3> kMetadataBoxes = {'i', 'e', 'x'};
 constexpr uint8_t kGray = 1, kRgb = 3, kCmyk = 4;
 
-// Where pixels of 8-bit samples go.
+constexpr uint32_t kMaximumReduction = 64;
+
+// Where pixels of 8-bit samples of a part of the picture go.
 class Canvas {
 public:
-    Canvas(uint8_t* pixels, std::size_t stride, std::size_t channels, bool gray,
+    Canvas(uint8_t* pixels, std::size_t stride, std::size_t channels, const Region& part, bool gray,
            const std::vector<uint8_t>& alpha, std::size_t width)
-        : pixels_(pixels), stride_(stride), channels_(channels), gray_(gray), alpha_(alpha),
-          width_(width) {}
+        : pixels_(pixels), stride_(stride), channels_(channels), part_(part), gray_(gray),
+          alpha_(alpha), width_(width) {}
 
-    // Pixels (height, width, 3) of a region.
-    void put(const Region& region, const uint8_t* rgb) const {
-        for (std::size_t y = region.top; y < region.bottom; ++y) {
-            uint8_t* to = pixels_ + y * stride_ + region.left * channels_;
-            for (std::size_t x = region.left; x < region.right; ++x, rgb += 3, to += channels_) {
+    // Pixels (height, width, 3) of a region that overlaps the part.
+    void put(const Region& region, const uint8_t* pixels) const {
+        const Region shown = region.common(part_);
+        for (std::size_t y = shown.top; y < shown.bottom; ++y) {
+            const uint8_t* rgb =
+                pixels + ((y - region.top) * region.width() + shown.left - region.left) * 3;
+            uint8_t* to =
+                pixels_ + (y - part_.top) * stride_ + (shown.left - part_.left) * channels_;
+            for (std::size_t x = shown.left; x < shown.right; ++x, rgb += 3, to += channels_) {
                 const auto mean = static_cast<uint8_t>((rgb[0] + rgb[1] + rgb[2] + 1) / 3);
                 if (channels_ < 3) {
                     to[0] = mean;
@@ -43,6 +51,7 @@ public:
 private:
     uint8_t* pixels_;
     std::size_t stride_, channels_;
+    Region part_;
     bool gray_;
     const std::vector<uint8_t>& alpha_;
     std::size_t width_;
@@ -80,6 +89,10 @@ lic_info Picture::info() const {
     return info;
 }
 
+lic_part Picture::all() const {
+    return {0, 0, container_.header.width, container_.header.height, 1};
+}
+
 const std::vector<uint8_t>* Picture::metadata(lic_metadata kind) const {
     const auto place = static_cast<std::size_t>(kind);
     return place < metadata_.size() && metadata_[place] ? &*metadata_[place] : nullptr;
@@ -106,14 +119,23 @@ std::vector<uint8_t> Picture::alpha() const {
     return plane;
 }
 
-void Picture::decode(const Network* network, uint32_t channels, std::size_t threads,
-                     uint8_t* pixels, std::size_t stride) const {
+void Picture::decode(const Network* network, const lic_part& part, uint32_t channels,
+                     std::size_t threads, uint8_t* pixels, std::size_t stride) const {
     const Header& header = container_.header;
     if (channels != info().channels && channels != 3 && channels != 4) {
         throw Failure(LIC_BAD_ARGUMENT, "the picture does not have " + std::to_string(channels) +
                                             " channels");
     }
-    const std::size_t row = checked_size(header.width, channels);
+    if (part.x >= header.width || part.width - 1 >= header.width - part.x ||
+        part.y >= header.height || part.height - 1 >= header.height - part.y) {
+        throw Failure(LIC_BAD_REGION, "the part does not lie within the picture");
+    }
+    if (part.reduce - 1 >= kMaximumReduction) {
+        throw Failure(LIC_BAD_REGION, "a picture can be reduced by 1 to 64");
+    }
+    const Region region = {part.y, part.x, part.y + std::size_t{part.height},
+                           part.x + std::size_t{part.width}};
+    const std::size_t row = checked_size((part.width - 1) / part.reduce + 1, channels);
     if (stride == 0) stride = row;
     if (stride < row) throw Failure(LIC_BAD_ARGUMENT, "rows are longer than the stride");
     const std::vector<uint8_t> plane = alpha();
@@ -127,9 +149,16 @@ void Picture::decode(const Network* network, uint32_t channels, std::size_t thre
                                                container_.weights_id);
         }
     }
-    const Canvas canvas(pixels, stride, channels, gray_, plane, header.width);
-    decode_tiles(container_, network, threads,
-                 [&](const Region& region, const uint8_t* rgb) { canvas.put(region, rgb); });
+    const auto decode_to = [&](uint8_t* to, std::size_t to_stride) {
+        const Canvas canvas(to, to_stride, channels, region, gray_, plane, header.width);
+        decode_tiles(container_, network, region, threads,
+                     [&](const Region& shown, const uint8_t* rgb) { canvas.put(shown, rgb); });
+    };
+    if (part.reduce == 1) return decode_to(pixels, stride);
+    Samples full{region.height(), region.width(), channels, {}};
+    full.samples.resize(checked_size(full.height, full.width, channels));
+    decode_to(full.samples.data(), full.width * channels);
+    reduce(std::move(full), part.reduce, pixels, stride);
 }
 
 }  // namespace lic::deployment

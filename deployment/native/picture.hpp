@@ -15,12 +15,14 @@ public:
     Picture(Bytes file, uint64_t max_pixels);
 
     lic_info info() const;
+    // The whole picture, as it is.
+    lic_part all() const;
     // The contents of a box of metadata; null if there is none.
     const std::vector<uint8_t>* metadata(lic_metadata kind) const;
 
-    // As `lic_decode`.
-    void decode(const Network* network, uint32_t channels, std::size_t threads, uint8_t* pixels,
-                std::size_t stride) const;
+    // As `lic_decode_part`.
+    void decode(const Network* network, const lic_part& part, uint32_t channels,
+                std::size_t threads, uint8_t* pixels, std::size_t stride) const;
 
 private:
     bool needs_network() const;

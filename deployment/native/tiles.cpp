@@ -21,6 +21,18 @@ Region tile_region(const Header& header, std::size_t tile) {
             std::min<std::size_t>(left + side, padded(header.width))};
 }
 
+// Calls function(tile) for the tiles that a region of the padded picture lies in.
+template <class Function>
+void for_tiles(const Header& header, const Region& region, Function function) {
+    const std::size_t side = header.tile * kTileUnit;
+    const auto columns = static_cast<std::size_t>(header.tile_columns());
+    for (std::size_t row = region.top / side; row * side < region.bottom; ++row) {
+        for (std::size_t column = region.left / side; column * side < region.right; ++column) {
+            function(row * columns + column);
+        }
+    }
+}
+
 // The latents of the whole padded picture, and what they show; zeros where a tile has no stream.
 class Synthesis {
 public:
@@ -40,8 +52,8 @@ public:
         }
     }
 
-    // The pixels (height, width, 3) of a region that begins at a latent.
-    std::vector<uint8_t> pixels(const Region& region, std::size_t threads) {
+    // The latents that influence a region, which is in pixels.
+    Region seen(const Region& region) const {
         const std::size_t halo = network_.halo;
         const auto before = [&](std::size_t x) {
             return x / kLatentStride - std::min(x / kLatentStride, halo);
@@ -49,8 +61,13 @@ public:
         const auto after = [&](std::size_t x, std::size_t end) {
             return std::min((x + kLatentStride - 1) / kLatentStride + halo, end);
         };
-        const Region seen = {before(region.top), before(region.left), after(region.bottom, rows_),
-                             after(region.right, columns_)};
+        return {before(region.top), before(region.left), after(region.bottom, rows_),
+                after(region.right, columns_)};
+    }
+
+    // The pixels (height, width, 3) of a region.
+    std::vector<uint8_t> pixels(const Region& region, std::size_t threads) {
+        const Region seen = this->seen(region);
         const std::size_t row_size = seen.width() * network_.latents();
         std::vector<int16_t> part(seen.height() * row_size);
         for (std::size_t row = 0; row < seen.height(); ++row) {
@@ -110,29 +127,42 @@ std::vector<uint8_t> corrected(Bytes layer, const std::vector<uint8_t>& base,
 
 }  // namespace
 
-void decode_tiles(const Container& container, const Network* network, std::size_t threads,
+void decode_tiles(const Container& container, const Network* network, const Region& region,
+                  std::size_t threads,
                   const std::function<void(const Region&, const uint8_t*)>& show) {
     const Header& header = container.header;
+    const Region picture = {0, 0, header.height, header.width};
+    // What is shown of a tile: a layer does not decode in part.
+    const auto part = [&](std::size_t tile) {
+        return tile_region(header, tile)
+            .common(container.layers[tile].empty() ? region : picture);
+    };
     std::optional<Synthesis> synthesis;
-    for (std::size_t tile = 0; tile < container.streams.size(); ++tile) {
-        if (container.streams[tile].empty()) continue;
+    std::vector<bool> needed(container.streams.size());
+    for_tiles(header, region, [&](std::size_t tile) {
+        if (container.streams[tile].empty()) return;
         if (!synthesis) synthesis.emplace(*network, header);
-        const Region region = tile_region(header, tile);
-        synthesis->put(region, decode_latents(*network, container.streams[tile],
-                                              region.height() / kLatentStride,
-                                              region.width() / kLatentStride, header, threads));
+        const Region latents = synthesis->seen(part(tile));
+        const Region seen = {latents.top * kLatentStride, latents.left * kLatentStride,
+                             latents.bottom * kLatentStride, latents.right * kLatentStride};
+        for_tiles(header, seen, [&](std::size_t other) { needed[other] = true; });
+    });
+    for (std::size_t tile = 0; tile < needed.size(); ++tile) {
+        if (!needed[tile] || container.streams[tile].empty()) continue;
+        const Region place = tile_region(header, tile);
+        synthesis->put(place, decode_latents(*network, container.streams[tile],
+                                             place.height() / kLatentStride,
+                                             place.width() / kLatentStride, header, threads));
     }
-    for (std::size_t tile = 0; tile < container.streams.size(); ++tile) {
-        Region region = tile_region(header, tile);
-        region.bottom = std::min<std::size_t>(region.bottom, header.height);
-        region.right = std::min<std::size_t>(region.right, header.width);
+    for_tiles(header, region, [&](std::size_t tile) {
+        const Region shown = part(tile);
         std::vector<uint8_t> pixels;
-        if (!container.streams[tile].empty()) pixels = synthesis->pixels(region, threads);
+        if (!container.streams[tile].empty()) pixels = synthesis->pixels(shown, threads);
         if (!container.layers[tile].empty()) {
-            pixels = corrected(container.layers[tile], pixels, region);
+            pixels = corrected(container.layers[tile], pixels, shown);
         }
-        show(region, pixels.data());
-    }
+        show(shown, pixels.data());
+    });
 }
 
 }  // namespace lic::deployment

@@ -19,6 +19,12 @@
 >>> lic.decode_picture(data, region=(20, 30, 50, 40)).to_image().size
 (50, 40)
 
+`encode_many` and `decode_many` do the same for streams of pictures, several at a time:
+
+>>> frames = [image.point([level] * 256) for level in (10, 90, 200)]
+>>> [lic.decode(data).shape for data in lic.encode_many(frames)]
+[(80, 120), (80, 120), (80, 120)]
+
 A file keeps the picture's metadata, too:
 
 >>> rotated = Image.Exif()
@@ -47,20 +53,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lic.codec import LicError, decode, decode_picture, encode
     from lic.codec.pixels import Picture
+    from lic.codec.streams import decode_many, encode_many
     from lic.pillow import open, register_lic_opener
 
 __all__ = [
     "LicError",
     "Picture",
     "decode",
+    "decode_many",
     "decode_picture",
     "encode",
+    "encode_many",
     "open",
     "register_lic_opener",
 ]
 
 _MODULES = {
     "Picture": "lic.codec.pixels",
+    "decode_many": "lic.codec.streams",
+    "encode_many": "lic.codec.streams",
     "open": "lic.pillow",
     "register_lic_opener": "lic.pillow",
 }

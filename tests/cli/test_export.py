@@ -29,12 +29,17 @@ def test_weights_that_cannot_be_exported_are_one_sentence(tmp_path: Path) -> Non
     assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_one_sentence(package: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("target", "package", "needed"),
+    [("onnx", "onnx", "onnx"), ("onnx", "onnxruntime", "onnx"), ("torch", "torch", "torch")],
+)
+def test_a_missing_package_is_one_sentence(
+    target: str, package: str, needed: str, tmp_path: Path
+) -> None:
     program = f"import sys; sys.modules[{package!r}] = None; import lic.cli.main as m; m.main()"
-    arguments = ["export", DEFAULT_WEIGHTS, "--out", tmp_path / "out"]
+    arguments = ["export", DEFAULT_WEIGHTS, "--out", tmp_path / "out", "--target", target]
     command = [sys.executable, "-c", program, *arguments]
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == MissingPackageError.exit_code
     assert result.stderr.count("\n") == 1
-    assert "pip install 'lic[onnx]'" in result.stderr
+    assert f"pip install 'lic[{needed}]'" in result.stderr

@@ -64,6 +64,24 @@ def test_pictures_of_a_batch_are_computed_one_by_one(network: CodecNetwork, budg
             assert a[picture] == b[0] if isinstance(a, list) else (a[picture] == b[0]).all()
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("quality", [0, 5000, 10000])
+def test_an_analysis_in_half_precision_makes_files_that_decode_everywhere(
+    quality: int, network: CodecNetwork, budgie: Pixels
+) -> None:
+    exact, half = open_executor(network), open_executor(network, "torch-half")
+    assert known_answers(half) == known_answers(exact)
+    pixels = budgie[None, 100:228, 100:228]
+    expected, latents = (executor.analyse(pixels, quality) for executor in (exact, half))
+    error = latents.astype(float) - expected
+    assert 0 < error.std() < 0.01 * expected.std()
+    side, targets = half.side_information(latents, quality), half.targets(latents, quality)
+    streams, sent = encode_latents(half, targets, side, quality, 3)
+    received = decode_latents(exact, streams, (side.shape[1], side.shape[2]), quality, 3)
+    assert (sent == received).all()
+    assert (half.synthesise(sent, quality) == exact.synthesise(received, quality)).all()
+
+
 def test_an_executor_that_computes_something_else_is_refused(network: CodecNetwork) -> None:
     executor = open_executor(network)
     answers = known_answers(executor)

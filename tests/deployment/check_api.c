@@ -53,6 +53,7 @@ int main(int argc, char **argv) {
     CHECK(lic_decode(file, weights, 3, 1, NULL, 0, &error) == LIC_BAD_ARGUMENT);
     CHECK(lic_decode(file, weights, 3, 1, pixels, info.width * 3 - 1, NULL) == LIC_BAD_ARGUMENT);
     CHECK(lic_decode(file, weights, 4, 0, pixels, 0, &error) == LIC_OK);
+    CHECK(lic_decode_part(file, weights, NULL, 3, 1, pixels, 0, &error) == LIC_BAD_ARGUMENT);
 
     free(pixels);
     lic_close(file);

@@ -45,7 +45,7 @@ def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = [*QUICK, "-DLIC_SANITIZERS=address,undefined", *["-DLIC_SSE41=ON"] * intel]
     run("cmake", "-S", ROOT / "deployment", "-B", build, *options)
     run("cmake", "--build", build, "--parallel", "2")
-    for name in ("decode_many", "check_api"):
+    for name in ("decode_many", "decode_parts", "check_api"):
         source = Path(__file__).with_name(f"{name}.c")
         flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-g1", SANITIZE]
         libraries = ["-L", build, "-llic", "-lstdc++", "-lm", "-pthread"]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from lic import codec
 from lic.codec.coding import encode_picture
 from lic.codec.container import WeightsReference, read_container
-from lic.codec.errors import LicError, WeightsError
+from lic.codec.errors import LicError, RegionError, WeightsError
 from lic.codec.metadata import Metadata
 from lic.codec.picture import read_picture
 from lic.codec.pixels import Picture
@@ -73,6 +73,60 @@ def test_tiles_of_a_picture_fit_without_seams(
     weights = resolve("small-3")
     data = [encode_picture(budgie[:200, :330], 50, weights, tile=tile) for tile in (64, 128)]
     outcomes_agree(decode_many([(SMALL, one) for one in data]), data, weights)
+
+
+@pytest.fixture
+def decode_parts(native: Path, tmp_path: Path) -> Callable[..., tuple[list[int], bytes]]:
+    """A function that decodes parts (x, y, width, height, reduce) of a file's bytes.
+
+    It gives a status for each, and the pixels of all that decode.
+    """
+
+    def decode(data: bytes, *parts: tuple[int, ...]) -> tuple[list[int], bytes]:
+        path, out = tmp_path / "in.lic", tmp_path / "out"
+        path.write_bytes(data)
+        numbers = [number for part in parts for number in part]
+        done = run(native / "decode_parts", SMALL, path, out, *numbers)
+        return [int(line) for line in done.stdout.split()], out.read_bytes()
+
+    return decode
+
+
+DecodeParts = Callable[..., tuple[list[int], bytes]]
+
+
+def parts_of(width: int, height: int, seed: int) -> list[tuple[int, ...]]:
+    """The whole and random parts, reduced by powers of two and by other numbers."""
+    random = np.random.default_rng(seed)
+    found: list[tuple[int, ...]] = [(0, 0, width, height, factor) for factor in (1, 2, 4, 8, 3, 64)]
+    for factor in (1, 1, 1, 2, 4, 5, 8, 13):
+        x, y = (int(random.integers(side)) for side in (width, height))
+        sides = (int(random.integers(1, 1 + end)) for end in (width - x, height - y))
+        found.append((x, y, *sides, factor))
+    return found
+
+
+def test_parts_and_small_versions_are_the_pixels_of_the_package(
+    decode_parts: DecodeParts, files: dict[str, bytes], budgie: NDArray[np.uint8]
+) -> None:
+    weights = resolve("small-3")
+    tiled = [encode_picture(budgie[:200, :330], q, weights, tile=128) for q in (50, 97)]
+    for seed, data in enumerate([*files.values(), *tiled]):
+        header = read_container(data, MAX_PIXELS).header
+        parts = parts_of(header.width, header.height, seed)
+        statuses, pixels = decode_parts(data, *parts)
+        assert statuses == [0] * len(parts)
+        shown = [codec.decode(data, weights, region=part[:4], reduce=part[4]) for part in parts]
+        assert pixels == b"".join(part.tobytes() for part in shown)
+
+
+def test_parts_that_a_picture_does_not_have_are_told(
+    decode_parts: DecodeParts, files: dict[str, bytes]
+) -> None:
+    whole, most = (0, 0, 170, 130), 2**32 - 1
+    wrong = [(0, 0, 171, 130, 1), (170, 0, 1, 1, 1), (0, 129, 1, 2, 1), (0, 0, 0, 1, 1)]
+    wrong += [(1, 1, most, 1, 1), (1, 1, 1, most, 1), (*whole, 0), (*whole, 65)]
+    assert decode_parts(files["quality 50"], *wrong) == ([RegionError.exit_code] * len(wrong), b"")
 
 
 def test_five_hundred_damaged_files_decode_or_give_the_same_error(

@@ -12,7 +12,7 @@ import pytest
 import lic
 
 ROOT = Path(__file__).parents[2]
-MODULES = ("lic", "lic.codec", "lic.entropy_coding", "lic.pillow")
+MODULES = ("lic", "lic.codec", "lic.codec.streams", "lic.entropy_coding", "lic.pillow")
 
 
 @pytest.mark.parametrize("name", MODULES)
