@@ -7,6 +7,7 @@ integers that computes the same.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from functools import partial
@@ -151,18 +152,18 @@ def _latents_unit(analysis: QuantizedPart, synthesis: QuantizedPart, ranges: Par
     return torch.maximum(produced, read)
 
 
-class _End(nn.Module):
+class _End(nn.Module, ABC):
     """A part between pictures, latents and side information."""
-
-    def ends(self) -> Ends:
-        """What it lies between."""
-        raise NotImplementedError
 
     def __init__(self, part: QuantizedPart, latents: Tensor) -> None:
         super().__init__()
         self.part = part
         self.latents: Tensor
         self.register_buffer("latents", latents)
+
+    @abstractmethod
+    def ends(self) -> Ends:
+        """What it lies between."""
 
 
 class _Analysis(_End):
