@@ -1,6 +1,6 @@
 """The start of the program: of its script, and of `python -m lic.cli`, as torchrun starts it."""
 
-from lic.cli.signals import end_on_interruption
+from lic.cli.signals import INTERRUPTED, TERMINATED, end_on_interruption, say_no_more
 
 
 def main() -> None:
@@ -8,7 +8,12 @@ def main() -> None:
     end_on_interruption()
     from lic.cli.main import main
 
-    main()
+    try:
+        main()
+    except SystemExit as end:
+        if end.code in (INTERRUPTED, TERMINATED):
+            say_no_more()
+        raise
 
 
 if __name__ == "__main__":

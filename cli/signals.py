@@ -48,6 +48,17 @@ def raise_on_termination() -> None:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def say_no_more() -> None:
+    """Discard what is written to standard error from now on.
+
+    Python 3.11 sometimes reports that threads end in disorder when a signal came while one was
+    waited for; the program has said its line already.
+    """
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
 @contextmanager
 def interruptions_ignored() -> Iterator[None]:
     """A context in which Ctrl-C is ignored; processes that start in it ignore it for ever."""
