@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from lic.integer_networks.reference import addends, factors
 from lic.models.layers import at_quality
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer, depthwise, rearranged
 from lic.quantization.integers import Prepared
-from lic.quantization.rounding import round_half_up
+from lic.quantization.rounding import Rounding, rescaled, round_half_up
 
 
 def run(
@@ -22,7 +22,7 @@ def run(
     prepared: Sequence[Prepared],
     inputs: Sequence[Tensor],
     quality: Tensor,
-    rounding: Callable[[Tensor], Tensor] = round_half_up,
+    rounding: Rounding = round_half_up,
 ) -> list[Tensor]:
     """The values of a graph, as whole numbers (B, h, w, C), for inputs of whole numbers.
 
@@ -47,17 +47,17 @@ def _computed(
     made: Prepared,
     sources: list[Tensor],
     quality: Tensor,
-    rounding: Callable[[Tensor], Tensor],
+    rounding: Rounding,
 ) -> Tensor:
     x = sources[0]
     if layer.kind in ("hard_swish", "gate"):
         value, gate = x.chunk(2, dim=3) if layer.kind == "gate" else (x, x)
-        opened = (gate + made.three).clamp(0, 2 * made.three)
+        opened = F.hardtanh(gate + made.three, 0, 2 * made.three)
         total, scale, offset = value * opened, _factor(layer, made, quality), None
     elif layer.kind == "noise":
         return x + made.ratio * (torch.rand_like(x) - 0.5)  # type: ignore[operator]
     elif layer.kind == "add":
-        return (x + sources[1]).clamp(-LARGEST, LARGEST)
+        return F.hardtanh(x + sources[1], -LARGEST, LARGEST)
     else:
         scale, offset = _factor(layer, made, quality), _offset(layer, made, quality)
         if layer.kind == "convolution":
@@ -66,10 +66,7 @@ def _computed(
             total = depthwise(x, made.weights, made.bias)  # type: ignore[arg-type]
         else:
             total = x
-    result = rounding(total * scale)
-    if offset is not None:
-        result = result + offset
-    return result.clamp(made.low, made.high)
+    return rescaled(total, scale, offset, made.low, made.high, rounding)
 
 
 def _factor(layer: FloatLayer, made: Prepared, quality: Tensor) -> Tensor:

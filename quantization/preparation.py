@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -12,7 +12,7 @@ from lic.integer_networks.fixed_point import ACCUMULATOR_LIMIT, LARGEST
 from lic.quantization.float_graph import WIDE, FloatGraph, FloatLayer
 from lic.quantization.integers import Prepared, Target
 from lic.quantization.quantizer import GraphQuantizer
-from lic.quantization.rounding import round_half_up
+from lic.quantization.rounding import Rounding, rescaled, round_half_up
 from lic.quantization.units import MOVING, limits_of, roots
 
 _COARSEST = 0.9
@@ -25,7 +25,7 @@ def prepare(
     given: Mapping[str, Tensor],
     targets: Mapping[str, Target] | None = None,
     limits: Mapping[str, int] | None = None,
-    rounding: Callable[[Tensor], Tensor] = round_half_up,
+    rounding: Rounding = round_half_up,
 ) -> list[Prepared]:
     """The integers of all layers.
 
@@ -57,7 +57,7 @@ class _Preparation:
         given: Mapping[str, Tensor],
         targets: Mapping[str, Target],
         limits: Mapping[str, int],
-        rounding: Callable[[Tensor], Tensor],
+        rounding: Rounding,
     ) -> None:
         self.owner = owner
         self.layers = graph.layers
@@ -168,18 +168,19 @@ class _Preparation:
         bias = layer.bias + target.shift
         scaled = (layer.weight * source.unit).to(source.unit.dtype)
         if layer.kind == "convolution":
-            rows, low, high = scaled, source.low, source.high  # (C_out, C_in)
+            rows, reached = scaled, torch.mv  # (C_out, C_in)
         else:
-            rows = scaled.flatten(0, 1).T  # (C, k k)
-            low, high = source.low[:, None], source.high[:, None]
+            rows, reached = scaled.flatten(0, 1).T, _reached_alone  # (C, k k)
         largest = 2 ** (layer.weight_bits - 1) - 1
         with torch.no_grad():
-            usual = rows.abs().amax(1) / largest
+            positive = rows.clamp_min(0)
+            negative = rows - positive
+            usual = torch.maximum(positive.amax(1), -negative.amin(1)) / largest
             usual = torch.maximum(usual, target.unit * 2.0**-24)  # a channel of zeros
-            most = torch.maximum(rows * low, rows * high).sum(1) + bias.abs()
-            least = torch.minimum(rows * low, rows * high).sum(1) - bias.abs()
+            most = reached(positive, source.high) + reached(negative, source.low) + bias.abs()
+            least = reached(positive, source.low) + reached(negative, source.high) - bias.abs()
             # Rounding may add half a unit to each weight.
-            slack = 0.5 * torch.maximum(high, -low).expand(rows.shape).sum(1)
+            slack = reached(torch.full_like(rows, 0.5), torch.maximum(source.high, -source.low))
             needed = torch.maximum(most, -least) / (ACCUMULATOR_LIMIT - slack - 1)
         step = torch.maximum(self.owner.step(layer) * usual, needed)
         with torch.no_grad():
@@ -189,9 +190,14 @@ class _Preparation:
                 finest = finest / target.log_gain.amax(0).exp().clamp_min(1)
             doublings = torch.ceil(torch.log2(step / finest)).clamp_min(0)
             multiple = 2.0**doublings
-        integers = self.rounding(rows / step[:, None]).clamp(-largest, largest)
+        integers = rescaled(rows, 1 / step[:, None], None, -largest, largest, self.rounding)
         unit = step / multiple
         weights = integers * multiple[:, None]
         if layer.kind == "depthwise":
             weights = weights.T.reshape(layer.weight.shape)
         return weights, round_half_up(bias / unit), unit / target.unit
+
+
+def _reached_alone(rows: Tensor, values: Tensor) -> Tensor:
+    """What the sums (C,) of channels are if all inputs of one, (C,), are the same."""
+    return rows.sum(1) * values

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import Tensor
 
-from lic.quantization.rounding import noisy, round_half_up
+from lic.quantization.rounding import noisy, rescaled, round_half_up
 
 
 def test_rounding_is_half_up_and_its_gradient_the_identity() -> None:
@@ -27,3 +29,35 @@ def test_noise_has_the_variance_of_rounding() -> None:
     noise = noisy(torch.zeros(100000))
     assert abs(float(noise.var()) - 1 / 12) < 0.002
     assert float(noise.abs().max()) <= 0.5
+
+
+@pytest.mark.parametrize("by_picture", [False, True], ids=["a scale", "a scale by quality"])
+def test_rescaling_has_the_values_and_gradients_of_its_steps(by_picture: bool) -> None:
+    generator = torch.Generator().manual_seed(1)
+
+    def random(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+    total = (100 * random(2, 3, 4, 5) - 50).requires_grad_()
+    scale = random(*((2, 1, 1, 5) if by_picture else (5,))).requires_grad_()
+    offset = (4 * random(2, 1, 1, 5)).requires_grad_()
+    low, high = torch.full((5,), -7.0).double(), torch.full((5,), 9.0).double()
+    weight = random(2, 3, 4, 5)
+    results = []
+    for made in (
+        rescaled(total, scale, offset, low, high),
+        (round_half_up(total * scale) + offset).clamp(low, high),
+    ):
+        gradients = torch.autograd.grad((made * weight).sum(), (total, scale, offset))
+        results.append((made, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert (results[0][1] == 0).any(), "nothing was beyond the limits"
+    assert (results[0][1] != 0).any()
+
+
+def test_rescaling_without_an_offset_takes_any_rounding() -> None:
+    total, scale = torch.full((1, 1, 1, 1000), 0.4), torch.ones(1)
+    torch.manual_seed(0)
+    assert len(rescaled(total, scale, None, -3.0, 3.0, noisy).unique()) > 100
+    assert (rescaled(total, scale, None, -3.0, 3.0) == 0).all()
