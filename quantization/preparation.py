@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import torch
@@ -167,6 +167,7 @@ class _Preparation:
         assert layer.bias is not None
         bias = layer.bias + target.shift
         scaled = (layer.weight * source.unit).to(source.unit.dtype)
+        reached: Callable[[Tensor, Tensor], Tensor]
         if layer.kind == "convolution":
             rows, reached = scaled, torch.mv  # (C_out, C_in)
         else:
@@ -190,7 +191,8 @@ class _Preparation:
                 finest = finest / target.log_gain.amax(0).exp().clamp_min(1)
             doublings = torch.ceil(torch.log2(step / finest)).clamp_min(0)
             multiple = 2.0**doublings
-        integers = rescaled(rows, 1 / step[:, None], None, -largest, largest, self.rounding)
+        limit = rows.new_tensor(largest)
+        integers = rescaled(rows, 1 / step[:, None], None, -limit, limit, self.rounding)
         unit = step / multiple
         weights = integers * multiple[:, None]
         if layer.kind == "depthwise":

@@ -36,8 +36,8 @@ def rescaled(
     total: Tensor,
     scale: Tensor,
     offset: Tensor | None,
-    low: Tensor | float,
-    high: Tensor | float,
+    low: Tensor,
+    high: Tensor,
     rounding: Rounding = round_half_up,
 ) -> Tensor:
     """(rounding(total * scale) + offset) limited to low..high, where it has no gradient beyond.
@@ -56,8 +56,8 @@ class _Rescaled(torch.autograd.Function):
         total: Tensor,
         scale: Tensor,
         offset: Tensor | None,
-        low: Tensor | float,
-        high: Tensor | float,
+        low: Tensor,
+        high: Tensor,
         rounding: Rounding,
     ) -> Tensor:
         rounded = rounding(total * scale)
