@@ -45,7 +45,9 @@ def rescaled(
     Shapes broadcast to that of ``total`` (B, h, w, C). The same by torch's own functions takes
     twice the time, forward and backward, and this is most of what training with integers costs.
     """
-    result: Tensor = _Rescaled.apply(total, scale, offset, low, high, rounding)
+    result: Tensor = _Rescaled.apply(  # type: ignore[no-untyped-call]
+        total, scale, offset, low, high, rounding
+    )
     return result
 
 
