@@ -1,13 +1,17 @@
-"""Many jobs, in this process or several: what fails does not stop the others."""
+"""Many jobs, in this process or several: what fails does not stop the others.
+
+On the CPU, jobs share the cores best in processes. A device is best used by threads of one process:
+their networks run as batches (`lic.codec.executors.batching`), and the weights are there once.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -24,6 +28,9 @@ from lic.codec.errors import LicError, SomeFailedError
 from lic.codec.input import STANDARD, shown
 from lic.codec.output import remove_abandoned
 from lic.codec.progress import Report, ignore
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 _JOBS_WORTH_A_PROCESS = 4  # starting one takes as long as coding a few pictures
 
@@ -55,6 +62,11 @@ class Work(Protocol):
         ...
 
     @property
+    def device(self) -> str:
+        """What runs the networks, as `lic.codec.executors.open_executor` has it."""
+        ...
+
+    @property
     def fatal(self) -> tuple[type[LicError], ...]:
         """The errors that all other jobs would end with, too."""
         ...
@@ -68,8 +80,8 @@ class Work(Protocol):
 class Options:
     """How to go about it."""
 
-    processes: int | None
-    """None for what suits the machine and the number of jobs."""
+    at_once: int | None
+    """Jobs at a time; None for what suits the device and the number of jobs."""
     existing: Existing
     verbosity: int
     """-1 for errors only, 0, or 1 for a line for each job."""
@@ -90,11 +102,12 @@ def run(work: Work, jobs: Sequence[Job], naming: Naming, options: Options) -> No
     done: list[Done] = []
     failed = screened.failed
     several = len(jobs) > 1
-    processes = options.processes or _suitable(len(screened.ready))
+    at_once = options.at_once or _suitable(work.device, len(screened.ready))
     with Bar(
         f"{work.verb}ing", options.verbosity >= 0, f"{naming.what}s" if several else ""
     ) as bar:
-        ended = outcomes(work, screened.ready, processes, ignore if several else bar)
+        report = ignore if several else bar
+        ended = outcomes(work, screened.ready, at_once, report)
         for count, (job, outcome) in enumerate(ended, start=1):
             if isinstance(outcome, LicError):
                 failed.append((job, outcome))
@@ -151,49 +164,87 @@ def _cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _suitable(jobs: int) -> int:
+def _suitable(device: str, jobs: int) -> int:
+    if device != "cpu":
+        from lic.codec.streams import ON_A_DEVICE
+
+        return ON_A_DEVICE
     return max(1, min(_cores(), jobs // _JOBS_WORTH_A_PROCESS))
 
 
 def outcomes(
-    work: Work, jobs: Sequence[Job], processes: int, report: Report
+    work: Work, jobs: Sequence[Job], at_once: int, report: Report
 ) -> Iterator[tuple[Job, Done | LicError]]:
-    """Jobs with what became of them, as they end; ``report`` is for those of this process.
-
-    Each process loads the weights once, and has its share of the cores for threads.
+    """Jobs with what became of them, as they end; ``report`` is for a job that is done alone.
 
     Raises
     ------
     LicError
         If a process ended by itself, or an error is fatal.
     """
-    processes = min(processes, len(jobs))
-    if processes <= 1:
+    at_once = min(at_once, len(jobs))
+    if at_once <= 1:
         yield from ((job, _attempt(work, job, report)) for job in jobs)
-        return
+    elif work.device == "cpu":
+        yield from _in_processes(work, jobs, at_once)
+    else:
+        yield from _in_threads(work, jobs, at_once)
+
+
+def _in_processes(
+    work: Work, jobs: Sequence[Job], count: int
+) -> Iterator[tuple[Job, Done | LicError]]:
+    """As `outcomes`; each process loads the weights once, and has its share of the cores."""
     # Loaded here, since a single file should not wait for them.
     import multiprocessing
-    from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+    from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
 
+    def end() -> None:
+        for child in multiprocessing.active_children():
+            child.terminate()
+
     context = multiprocessing.get_context("spawn")
-    threads = max(1, _cores() // processes)
-    with ProcessPoolExecutor(processes, context, _start_worker, (threads,)) as pool:
-        # A terminal's Ctrl-C reaches all processes: this one is told of it, and ends the others.
-        with interruptions_ignored():
-            futures: dict[Future[Done | LicError], Job] = {
-                pool.submit(_attempt_or_end, work, job): job for job in jobs
-            }
+    threads = max(1, _cores() // count)
+    with ProcessPoolExecutor(count, context, _start_worker, (threads,)) as pool:
         try:
-            for future in as_completed(futures):
-                yield futures.pop(future), future.result()
+            yield from _in_pool(pool, _attempt_or_end, work, jobs, end)
         except BrokenProcessPool as error:
             raise LicError("one of the processes ended: there may be too little memory") from error
-        finally:  # of the jobs that are left when this one is interrupted
-            if futures:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for child in multiprocessing.active_children():
-                    child.terminate()
+
+
+def _in_threads(
+    work: Work, jobs: Sequence[Job], count: int
+) -> Iterator[tuple[Job, Done | LicError]]:
+    """As `outcomes`; after an interruption, jobs that have begun are done."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(count) as pool:
+        yield from _in_pool(pool, _attempt, work, jobs, lambda: None)
+
+
+def _in_pool(
+    pool: Executor,
+    attempt: Callable[[Work, Job], Done | LicError],
+    work: Work,
+    jobs: Sequence[Job],
+    end: Callable[[], None],
+) -> Iterator[tuple[Job, Done | LicError]]:
+    """Jobs with what became of them; if this is interrupted, ``end`` is called for the workers."""
+    from concurrent.futures import as_completed
+
+    # A terminal's Ctrl-C reaches all processes: this one is told of it, and ends the others.
+    with interruptions_ignored():
+        futures: dict[Future[Done | LicError], Job] = {
+            pool.submit(attempt, work, job): job for job in jobs
+        }
+    try:
+        for future in as_completed(futures):
+            yield futures.pop(future), future.result()
+    finally:  # of the jobs that are left
+        if futures:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end()
 
 
 def _attempt(work: Work, job: Job, report: Report = ignore) -> Done | LicError:

@@ -38,8 +38,8 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # While one waits for Python's lock or for memory, the other has the core.
 _FOR_A_CORE = 2
-# Enough for batches on a device while as many pictures again are coded.
-_ON_A_DEVICE = 16
+ON_A_DEVICE = 16
+"""Pictures under way: enough for batches on a device while as many again are coded."""
 
 
 def encode_many(
@@ -116,7 +116,7 @@ def decode_many(
 
 def _default(device: str) -> int:
     if device != "cpu":
-        return _ON_A_DEVICE
+        return ON_A_DEVICE
     return _FOR_A_CORE * int(os.environ.get("LIC_THREADS") or os.cpu_count() or 1)
 
 

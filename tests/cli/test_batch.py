@@ -18,6 +18,7 @@ from PIL import Image
 
 from lic import codec
 from lic.cli.main import main
+from lic.codec.errors import MissingDeviceError, MissingPackageError, SomeFailedError
 from lic.codec.picture import load_picture, read_picture
 from lic.codec.pixels import psnr_of
 
@@ -67,6 +68,32 @@ def test_a_bad_picture_does_not_stop_the_others(pictures: Path, tmp_path: Path, 
     assert names(back) == ["a.ppm", "b.ppm", "deep/c.ppm"]
     wanted = codec.decode(codec.encode(read_picture(pictures / "deep" / "c.png")))
     assert np.array_equal(read_picture(back / "deep" / "c.ppm"), wanted)
+
+
+def test_on_a_device_pictures_are_coded_by_threads_to_the_same_files(
+    pictures: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("torch")
+    out, back = tmp_path / "out", tmp_path / "back"
+    result = lic("encode", pictures, "--out-dir", out, "--device", "torch")
+    assert result.exit_code == SomeFailedError.exit_code
+    assert result.stderr.splitlines()[1:] == [
+        f"lic: {pictures / 'bad.png'} is not a picture of a known kind",
+        "lic: 1 of 4 pictures failed",
+    ]
+    pixels = read_picture(pictures / "a.png")
+    assert (out / "a.lic").read_bytes() == codec.encode(pixels)
+    result = lic("decode", out, "--out-dir", back, "--device", "torch", "--jobs", 2)
+    assert result.exit_code == 0, result.output
+    assert names(back) == ["a.png", "b.png", "deep/c.png"]
+    assert np.array_equal(read_picture(back / "a.png"), codec.decode(codec.encode(pixels)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_without_a_device_all_ends_at_once(pictures: Path, jobs: int) -> None:
+    result = lic("encode", pictures, "--device", "cuda:99", "--jobs", jobs)
+    assert result.exit_code in {MissingDeviceError.exit_code, MissingPackageError.exit_code}
+    assert result.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
