@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lic.models.depthwise import DepthwiseConvolution
+
 
 class _LowerBound(torch.autograd.Function):
     @staticmethod
@@ -62,7 +64,7 @@ class TokenMixing(nn.Module):
         inner = int(width * expansion)
         self.gated = gated
         self.spatial_in = nn.Conv2d(width, width, 1)
-        self.spatial = nn.Conv2d(width, width, kernel, padding=kernel // 2, groups=width)
+        self.spatial = DepthwiseConvolution(width, kernel)
         self.spatial_out = nn.Conv2d(width, width, 1)
         self.channel_in = nn.Conv2d(width, 2 * inner if gated else inner, 1)
         self.channel_out = nn.Conv2d(inner, width, 1)

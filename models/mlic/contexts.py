@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lic.models.depthwise import DepthwiseConvolution
 from lic.models.mlic.attention import ChannelReweighting, Rotary, linear_attention
 from lic.models.mlic.checkerboard import ANCHORS, OTHERS, coordinates, gather, scatter
 from lic.models.mlic.layers import (
@@ -27,7 +28,6 @@ from lic.models.mlic.layers import (
     ResidualPerceptron,
     conv1x1,
     conv3x3,
-    depthwise,
 )
 
 _HEADS = 2
@@ -126,14 +126,14 @@ class InterSliceContext(nn.Module):
     def __init__(self, earlier: int, size: int, rotary: bool, reweighting: bool) -> None:
         super().__init__()
         self.heads = earlier // size
-        self.qkv = nn.Sequential(conv1x1(earlier, 3 * earlier), depthwise(3 * earlier))
+        self.qkv = nn.Sequential(conv1x1(earlier, 3 * earlier), DepthwiseConvolution(3 * earlier))
         self.rotary = Rotary(size) if rotary else None
         self.around = nn.Conv2d(earlier, 3 * size, _WINDOW, padding=_WINDOW // 2)
         self.skip = conv1x1(3 * size, 2 * size)
         self.perceptron = nn.Sequential(
             conv1x1(3 * size, 4 * size),
             nn.GELU(),
-            depthwise(4 * size),
+            DepthwiseConvolution(4 * size),
             nn.GELU(),
             conv1x1(4 * size, 2 * size),
         )
@@ -167,8 +167,8 @@ class GuidedContext(nn.Module):
 
     def __init__(self, guide: int, size: int, rotary: bool, reweighting: bool) -> None:
         super().__init__()
-        self.query_key = nn.Sequential(conv1x1(guide, 2 * size), depthwise(2 * size))
-        self.value = nn.Sequential(conv1x1(size, size), depthwise(size))
+        self.query_key = nn.Sequential(conv1x1(guide, 2 * size), DepthwiseConvolution(2 * size))
+        self.value = nn.Sequential(conv1x1(size, size), DepthwiseConvolution(size))
         self.rotary = Rotary(size // _HEADS) if rotary else None
         self.around = nn.Conv2d(size, 2 * size, _WINDOW, padding=_WINDOW // 2)
         self.perceptron = ResidualPerceptron(2 * size)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lic.models.depthwise import DepthwiseConvolution
 from lic.models.layers import lower_bound
 
 _PEDESTAL = 2.0**-36
@@ -39,11 +40,6 @@ def conv1x1(channels_in: int, channels_out: int) -> nn.Conv2d:
 def conv3x3(channels_in: int, channels_out: int, stride: int = 1) -> nn.Conv2d:
     """A 3x3 convolution; with stride 1 it keeps the size, with stride 2 it halves it."""
     return nn.Conv2d(channels_in, channels_out, 3, stride, padding=1)
-
-
-def depthwise(channels: int, size: int = 3) -> nn.Conv2d:
-    """A ``size`` x ``size`` convolution of each channel alone."""
-    return nn.Conv2d(channels, channels, size, padding=size // 2, groups=channels)
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -113,7 +109,10 @@ class DepthResidual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            conv1x1(channels, channels), nn.GELU(), depthwise(channels), conv1x1(channels, channels)
+            conv1x1(channels, channels),
+            nn.GELU(),
+            DepthwiseConvolution(channels),
+            conv1x1(channels, channels),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,7 +135,7 @@ class SimpleTokenMixing(nn.Module):
         self.mix = nn.Sequential(
             ChannelNorm(channels),
             DepthResidual(channels),
-            depthwise(channels, 5),
+            DepthwiseConvolution(channels, 5),
             zeroed(conv1x1(channels, channels)),
         )
         self.norm = ChannelNorm(channels)
