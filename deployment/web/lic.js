@@ -12,6 +12,8 @@ const INFO_BYTES = 88;
 const ID_PLACE = 20;
 const ID_BYTES = 64;
 const RGBA = 4;
+// Of a machine of 32 bits.
+const MAX_BYTES = 2 ** 32 - 1;
 // What is gained by more is less than what it takes to start them.
 const MAX_THREADS = 8;
 
@@ -118,7 +120,7 @@ export class Lic {
     try {
       for (const part of parts) {
         const size = typeof part === "number" ? part : part.length;
-        const place = this.#library.malloc(Math.max(size, 1));
+        const place = size <= MAX_BYTES && this.#library.malloc(Math.max(size, 1));
         if (!place) throw new LicError(8, "there is not enough memory for the picture");
         places.push(place);
         if (typeof part !== "number") new Uint8Array(this.#library.memory.buffer).set(part, place);

@@ -27,7 +27,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    port = int(sys.argv[2]) if len(sys.argv) > 2 else 8000
-    with ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=sys.argv[1])) as server:
+    site, port = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 8000
+    with ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=site)) as server:
         print(f"http://127.0.0.1:{server.server_address[1]}/", flush=True)
         server.serve_forever()

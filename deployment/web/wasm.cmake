@@ -19,17 +19,19 @@ endfunction()
 
 lic_add_wasm(lic_wasm)
 set_target_properties(lic_wasm PROPERTIES OUTPUT_NAME lic SUFFIX .wasm)
-target_link_options(lic_wasm PRIVATE -sSTANDALONE_WASM)
+target_compile_options(lic_wasm PRIVATE -fwasm-exceptions)
+target_link_options(lic_wasm PRIVATE -fwasm-exceptions -sSTANDALONE_WASM)
 
 lic_add_wasm(lic_threads lic_start_threads)
 set_target_properties(lic_threads PROPERTIES OUTPUT_NAME lic-threads SUFFIX .js)
 target_sources(lic_threads PRIVATE web/pool.cpp)
 target_compile_definitions(lic_threads PRIVATE LIC_THREAD_POOL)
-target_compile_options(lic_threads PRIVATE -pthread)
+# With threads, LLVM 14 does not find the handlers of WebAssembly's exceptions: these are JavaScript's.
+target_compile_options(lic_threads PRIVATE -pthread -fexceptions)
 # Shared memory has a maximum, for which browsers reserve addresses. lic.js tells how many workers
 # there shall be; they are started before the module is ready.
 target_link_options(
-  lic_threads PRIVATE -pthread -Wno-pthreads-mem-growth -sMAXIMUM_MEMORY=1GB -sMODULARIZE
+  lic_threads PRIVATE -pthread -fexceptions -Wno-pthreads-mem-growth -sMAXIMUM_MEMORY=1GB -sMODULARIZE
   -sEXPORT_ES6 -sENVIRONMENT=web,worker -sWASM_BIGINT -sFILESYSTEM=0
   -sPTHREAD_POOL_SIZE=Module.helpers -sPTHREAD_POOL_SIZE_STRICT=2
   -sINCOMING_MODULE_JS_API=helpers,printErr,wasmBinary,wasmMemory,buffer,instantiateWasm)
