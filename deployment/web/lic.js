@@ -5,7 +5,7 @@
 //     context.putImageData(lic.decode(bytes), 0, 0);
 //
 // lic.wasm, beside this file, is the library of lic.h; what is read from its memory is laid out as
-// that header says, on a machine of 32 bits. lic-threads.wasm is the same, and works on threads.
+// that header says, on a machine of 32 bits. lic-threads.wasm is the same for several threads.
 
 const ERROR_BYTES = 256;
 const INFO_BYTES = 88;
@@ -14,7 +14,7 @@ const ID_BYTES = 64;
 const RGBA = 4;
 // Of a machine of 32 bits.
 const MAX_BYTES = 2 ** 32 - 1;
-// What is gained by more is less than what it takes to start them.
+// With more, most of a picture's time is what only one thread can do.
 const MAX_THREADS = 8;
 
 /** Bytes that do not decode; `status` is the number in lic.h, an exit code of the command line. */
@@ -35,9 +35,9 @@ export class Lic {
    * Loads a weights file, once for all pictures.
    *
    * @param weights a URL, or the file's bytes (ArrayBuffer or Uint8Array).
-   * @param wasm the same of lic.wasm, if it is not beside this module; it decodes on one thread.
-   * @param threads how many may decode; browsers have more than one for pages that are cross-origin
-   *   isolated. Where they cannot be had, one decodes.
+   * @param wasm the same of lic.wasm, which decodes on one thread, if it is not beside this module.
+   * @param threads how many decode. Browsers let pages have more than one if these are cross-origin
+   *   isolated; where they cannot be had, one decodes.
    */
   static async load(weights, wasm, threads = wasm ? 1 : possibleThreads()) {
     const library = threads > 1 ? threaded(threads).catch(() => single(wasm)) : single(wasm);

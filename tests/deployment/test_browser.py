@@ -161,6 +161,16 @@ def test_a_browser_decodes_to_the_same_pixels_and_errors(
     assert browser.run(CLOSE) == (THREADS - 1 if isolated else 0)
 
 
+def test_one_thread_decodes_where_no_other_starts(
+    browser: Browser, address: str, files: dict[str, bytes]
+) -> None:
+    browser.open(f"{address}/index.html?alone")
+    browser.run("{ const Any = Worker; Worker = function () { return new Any('none.js'); } }")
+    browser.run(LOAD)
+    assert browser.run("lic.threads") == 1
+    assert_decodes(browser, "alone", files["quality 50"])
+
+
 def test_a_page_shows_a_linked_picture_and_asks_for_nothing_from_elsewhere(
     browser: Browser, address: str, isolated: bool, site: Path
 ) -> None:
