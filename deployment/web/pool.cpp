@@ -1,6 +1,9 @@
-// Threads that wait for work. Browsers start a worker only when the page's own code has returned, so
-// that all are started with the module.
+// Threads that wait for work. A browser does not start a worker before the code that asks for it
+// has returned: so all are started with the module.
+#include <pthread.h>
+
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 
 #include "../../entropy_coding/native/parallel.hpp"

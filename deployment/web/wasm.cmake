@@ -1,5 +1,5 @@
-# The folder `site`: the decoder in WebAssembly, and what loads and shows it. lic.wasm is the library
-# alone, without JavaScript of Emscripten's; lic-threads.wasm needs that to start threads.
+# The folder `site`: the decoder in WebAssembly, and what loads and shows it. lic.wasm is the
+# library alone, without JavaScript of Emscripten's; lic-threads.wasm needs that to start threads.
 set(LIC_SITE ${CMAKE_CURRENT_BINARY_DIR}/site)
 set(LIC_WEIGHTS ${ROOT}/weights/small-3.safetensors CACHE FILEPATH "what index.html loads")
 
@@ -26,13 +26,14 @@ lic_add_wasm(lic_threads lic_start_threads)
 set_target_properties(lic_threads PROPERTIES OUTPUT_NAME lic-threads SUFFIX .js)
 target_sources(lic_threads PRIVATE web/pool.cpp)
 target_compile_definitions(lic_threads PRIVATE LIC_THREAD_POOL)
-# With threads, LLVM 14 does not find the handlers of WebAssembly's exceptions: these are JavaScript's.
+# With threads, LLVM 14 does not find handlers of WebAssembly's exceptions by their type, but only
+# `catch (...)`: these are JavaScript's exceptions.
 target_compile_options(lic_threads PRIVATE -pthread -fexceptions)
 # Shared memory has a maximum, for which browsers reserve addresses. lic.js tells how many workers
 # there shall be; they are started before the module is ready.
 target_link_options(
-  lic_threads PRIVATE -pthread -fexceptions -Wno-pthreads-mem-growth -sMAXIMUM_MEMORY=1GB -sMODULARIZE
-  -sEXPORT_ES6 -sENVIRONMENT=web,worker -sWASM_BIGINT -sFILESYSTEM=0
+  lic_threads PRIVATE -pthread -fexceptions -Wno-pthreads-mem-growth -sMAXIMUM_MEMORY=1GB
+  -sMODULARIZE -sEXPORT_ES6 -sENVIRONMENT=web,worker -sWASM_BIGINT -sFILESYSTEM=0
   -sPTHREAD_POOL_SIZE=Module.helpers -sPTHREAD_POOL_SIZE_STRICT=2
   -sINCOMING_MODULE_JS_API=helpers,printErr,wasmBinary,wasmMemory,buffer,instantiateWasm)
 # Where Debian's Emscripten finds a package that it needs for this, if Node is not Debian's.

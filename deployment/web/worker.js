@@ -1,5 +1,5 @@
-// Decodes for a page, which goes on meanwhile. The first message has the URL of `weights`, the others
-// the `bytes` of a file; all have an `id`, which the answer repeats.
+// Decodes for a page, which goes on meanwhile. The first message has the URL of `weights`, the
+// others the `bytes` of a file; all have an `id`, which the answer repeats.
 import { Lic } from "./lic.js";
 
 let loading;

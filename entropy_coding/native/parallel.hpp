@@ -13,7 +13,7 @@
 namespace lic {
 
 // Calls work(0) here and, at the same time, some or all of work(1) .. work(threads - 1), each on a
-// thread of its own, as far as threads can be had. Nothing of it throws.
+// thread of its own, as far as threads can be had. `work` does not throw.
 #if defined(LIC_THREAD_POOL)
 // A program that cannot start threads at any time brings this one.
 void run_on_threads(std::size_t threads, const std::function<void(std::size_t)>& work);
