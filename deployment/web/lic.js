@@ -5,13 +5,17 @@
 //     context.putImageData(lic.decode(bytes), 0, 0);
 //
 // lic.wasm, beside this file, is the library of lic.h; what is read from its memory is laid out as
-// that header says, on a machine of 32 bits.
+// that header says, on a machine of 32 bits. lic-threads.wasm is the same for several threads.
 
 const ERROR_BYTES = 256;
 const INFO_BYTES = 88;
 const ID_PLACE = 20;
 const ID_BYTES = 64;
 const RGBA = 4;
+// Of a machine of 32 bits.
+const MAX_BYTES = 2 ** 32 - 1;
+// With more, most of a picture's time is what only one thread can do.
+const MAX_THREADS = 8;
 
 /** Bytes that do not decode; `status` is the number in lic.h, an exit code of the command line. */
 export class LicError extends Error {
@@ -24,27 +28,24 @@ export class LicError extends Error {
 
 /** A decoder with its weights. */
 export class Lic {
-  #exports;
+  #library;
   #weights = 0;
 
   /**
    * Loads a weights file, once for all pictures.
    *
    * @param weights a URL, or the file's bytes (ArrayBuffer or Uint8Array).
-   * @param wasm the same of lic.wasm, if it is not beside this module.
+   * @param wasm the same of lic.wasm, which decodes on one thread, if it is not beside this module.
+   * @param threads how many decode. Browsers let pages have more than one if these are cross-origin
+   *   isolated; where they cannot be had, one decodes.
    */
-  static async load(weights, wasm = new URL("lic.wasm", import.meta.url)) {
-    const [code, data] = await Promise.all([bytesOf(wasm), bytesOf(weights)]);
-    const nothing = () => {};
-    const { instance } = await WebAssembly.instantiate(code, {
-      env: { emscripten_notify_memory_growth: nothing },
-      wasi_snapshot_preview1: { proc_exit: nothing },
-    });
+  static async load(weights, wasm, threads = wasm ? 1 : possibleThreads()) {
+    const library = threads > 1 ? threaded(threads).catch(() => single(wasm)) : single(wasm);
     const lic = new Lic();
-    lic.#exports = instance.exports;
-    lic.#exports._initialize();
+    const [loaded, data] = await Promise.all([library, bytesOf(weights)]);
+    lic.#library = loaded;
     lic.#weights = lic.#with([data, 4, ERROR_BYTES], (file, place, error) => {
-      lic.#check(lic.#exports.lic_weights_open(file, data.length, place, error), error);
+      lic.#check(lic.#library.lic_weights_open(file, data.length, place, error), error);
       return lic.#integer(place);
     });
     return lic;
@@ -67,9 +68,10 @@ export class Lic {
       const { width, height } = this.#info(file);
       const size = width * height * RGBA;
       return this.#with([size, ERROR_BYTES], (pixels, error) => {
-        const status = this.#exports.lic_decode(file, this.#weights, RGBA, 1, pixels, 0, error);
+        const { lic_decode } = this.#library;
+        const status = lic_decode(file, this.#weights, RGBA, this.threads, pixels, 0, error);
         this.#check(status, error);
-        const data = new Uint8ClampedArray(this.#exports.memory.buffer, pixels, size).slice();
+        const data = new Uint8ClampedArray(this.#library.memory.buffer, pixels, size).slice();
         return typeof ImageData === "undefined"
           ? { width, height, data }
           : new ImageData(data, width, height);
@@ -77,23 +79,33 @@ export class Lic {
     });
   }
 
+  /** How many threads decode. */
+  get threads() {
+    return this.#library.threads;
+  }
+
+  /** Ends the other threads, which would wait as long as the page lives; nothing decodes then. */
+  close() {
+    this.#library.close();
+  }
+
   #opened(bytes, maxPixels, use) {
     const data = asBytes(bytes);
     const most = BigInt(Math.min(maxPixels, Number.MAX_SAFE_INTEGER));
     return this.#with([data, 4, ERROR_BYTES], (file, place, error) => {
-      this.#check(this.#exports.lic_open(file, data.length, most, place, error), error);
+      this.#check(this.#library.lic_open(file, data.length, most, place, error), error);
       const opened = this.#integer(place);
       try {
         return use(opened);
       } finally {
-        this.#exports.lic_close(opened);
+        this.#library.lic_close(opened);
       }
     });
   }
 
   #info(file) {
     return this.#with([INFO_BYTES], (place) => {
-      this.#exports.lic_get_info(file, place);
+      this.#library.lic_get_info(file, place);
       const [width, height, channels, quality] = [0, 4, 8, 12].map((at) =>
         this.#integer(place + at),
       );
@@ -108,29 +120,64 @@ export class Lic {
     try {
       for (const part of parts) {
         const size = typeof part === "number" ? part : part.length;
-        const place = this.#exports.malloc(Math.max(size, 1));
+        const place = size <= MAX_BYTES && this.#library.malloc(Math.max(size, 1));
         if (!place) throw new LicError(8, "there is not enough memory for the picture");
         places.push(place);
-        if (typeof part !== "number") new Uint8Array(this.#exports.memory.buffer).set(part, place);
+        if (typeof part !== "number") new Uint8Array(this.#library.memory.buffer).set(part, place);
       }
       return use(...places);
     } finally {
-      places.forEach((place) => this.#exports.free(place));
+      places.forEach((place) => this.#library.free(place));
     }
   }
 
   #integer(place) {
-    return new DataView(this.#exports.memory.buffer).getUint32(place, true);
+    return new DataView(this.#library.memory.buffer).getUint32(place, true);
   }
 
   #text(place, size) {
-    const bytes = new Uint8Array(this.#exports.memory.buffer, place, size);
+    const bytes = new Uint8Array(this.#library.memory.buffer, place, size);
     return new TextDecoder().decode(bytes.slice(0, bytes.indexOf(0)));
   }
 
   #check(status, error) {
     if (status) throw new LicError(status, this.#text(error + 4, ERROR_BYTES - 4));
   }
+}
+
+// lic.wasm, without Emscripten's JavaScript.
+async function single(wasm = new URL("lic.wasm", import.meta.url)) {
+  const nothing = () => {};
+  const { instance } = await WebAssembly.instantiate(await bytesOf(wasm), {
+    env: { emscripten_notify_memory_growth: nothing },
+    wasi_snapshot_preview1: { proc_exit: nothing },
+  });
+  const { exports } = instance;
+  exports._initialize();
+  return { ...exports, threads: 1, close: nothing };
+}
+
+// lic-threads.wasm, with the workers that Emscripten's JavaScript makes threads of.
+async function threaded(threads) {
+  const [{ default: start }, wasmBinary] = await Promise.all([
+    import("./lic-threads.js"),
+    bytesOf(new URL("lic-threads.wasm", import.meta.url)),
+  ]);
+  // A worker that fails is told by a message alone.
+  const module = await new Promise((resolve, reject) => {
+    start({ wasmBinary, helpers: threads - 1, printErr: reject }).then(resolve, reject);
+  });
+  const names = Object.keys(module).filter((name) => /^_(lic_|malloc|free)/.test(name));
+  return {
+    ...Object.fromEntries(names.map((name) => [name.slice(1), module[name]])),
+    memory: module.wasmMemory,
+    threads: module._lic_start_threads(threads - 1),
+    close: () => module.PThread.terminateAllThreads(),
+  };
+}
+
+function possibleThreads() {
+  return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
 }
 
 function asBytes(data) {

@@ -1,8 +1,8 @@
 """Puts beside lic.wasm what a browser needs, and all of it into one page.
 
 ``python make_site.py SITE WEIGHTS``: SITE is the folder of lic.wasm, and any web server can serve
-it. Its ``lic.html`` is index.html with everything inside it: browsers load nothing else from a
-folder that is not served.
+it. Its ``lic.html`` is index.html with everything inside it but threads: browsers load nothing else
+from a folder that is not served.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import base64
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 SOURCES = Path(__file__).parent
 
@@ -25,15 +26,17 @@ def make_site(site: Path, weights: Path) -> None:
 
 def _one_page(site: Path, weights: str) -> str:
     page = (site / "index.html").read_text()
+    wasm = f'"{_data_url(site / "lic.wasm")}"'
     module = (site / "lic.js").read_text().replace("export class", "class")
+    module = _replaced(module, 'new URL("lic.wasm", import.meta.url)', wasm)
     worker = _replaced((site / "worker.js").read_text(), 'import { Lic } from "./lic.js";', module)
-    contents = {"worker.js": worker.encode()}
-    contents |= {name: (site / name).read_bytes() for name in (weights, "lic.wasm")}
-    for name, content in contents.items():
-        kind = "text/javascript" if name.endswith(".js") else "application/octet-stream"
-        data = base64.b64encode(content).decode()
-        page = _replaced(page, f'"{name}"', f'"data:{kind};base64,{data}"')
-    return page
+    # Letters as they are: wasm's have been made of bytes already.
+    page = _replaced(page, '"worker.js"', f'"data:text/javascript,{quote(worker, safe="+/=")}"')
+    return _replaced(page, f'"{weights}"', f'"{_data_url(site / weights)}"')
+
+
+def _data_url(path: Path) -> str:
+    return f"data:application/octet-stream;base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 def _replaced(text: str, old: str, new: str) -> str:

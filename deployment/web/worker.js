@@ -1,14 +1,14 @@
-// Decodes for a page, which goes on meanwhile. The first message has URLs, `weights` and `wasm`,
-// the others the `bytes` of a file; all have an `id`, which the answer repeats.
+// Decodes for a page, which goes on meanwhile. The first message has the URL of `weights`, the
+// others the `bytes` of a file; all have an `id`, which the answer repeats.
 import { Lic } from "./lic.js";
 
 let loading;
 
-addEventListener("message", async ({ data: { id, bytes, weights, wasm } }) => {
+addEventListener("message", async ({ data: { id, bytes, weights } }) => {
   try {
-    loading ??= Lic.load(weights, wasm);
+    loading ??= Lic.load(weights);
     const lic = await loading;
-    if (!bytes) return postMessage({ id });
+    if (!bytes) return postMessage({ id, threads: lic.threads });
     const start = performance.now();
     const picture = lic.decode(bytes);
     const time = performance.now() - start;
