@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
 
 
 class DepthwiseConvolution(nn.Conv2d):
@@ -46,7 +47,7 @@ class _Depthwise(torch.autograd.Function):
         padding, groups = filters.shape[2] // 2, len(filters)
         of_x = F.conv2d(gradient, filters.flip(2, 3), padding=padding, groups=groups)
         exact = gradient.float()
-        of_weight = torch.nn.grad.conv2d_weight(
+        of_weight = conv2d_weight(  # type: ignore[no-untyped-call]
             x.float(), filters.shape, exact, padding=padding, groups=groups
         )
         return of_x, of_weight, exact.sum((0, 2, 3))
