@@ -273,7 +273,11 @@ def _reading(folder: Path, *words: object) -> Iterator[tuple[subprocess.Popen[by
     for pipe in pipes:
         os.mkfifo(pipe)
     command = [sys.executable, "-m", "lic.cli", "encode", *map(str, (*pipes, *words))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as program:
+    # A shell's background programs ignore Ctrl-C, and what they start does.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    program = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    signal.signal(signal.SIGINT, before)
+    with program:
         ends = [os.open(pipe, os.O_WRONLY) for pipe in pipes[: 2 if "2" in command else 1]]
         try:
             yield program, ends
