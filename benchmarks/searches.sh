@@ -6,8 +6,8 @@
 #
 # All searches share a supernet, trained for 240 steps. Of each one's front, the architecture with the
 # lowest loss among those of about the BitOps of uniform bits of 8 is trained for STEPS (300), and
-# three others to tell how well the supernet ranks. Needs lic[evaluation,training]. With 300 steps and
-# 450 evaluations, it takes two and a half hours of one core; with 5 and 30, a quarter of an hour.
+# three others to tell how well the supernet ranks. Needs lic[evaluation,training], and hours of one
+# core; 5 steps and 30 evaluations try the script out.
 set -euo pipefail
 pictures=$(realpath "$1") kodak=$(realpath "$2") out=$3 steps=${4:-300} evaluations=${5:-450}
 here=$(realpath "$(dirname "$0")")

@@ -62,8 +62,8 @@ _OPTIONS = (
         "-j",
         "--jobs",
         type=click.IntRange(1),
-        help="Files at a time, each in a process of its own; with --device, all in one.  "
-        "[default: by cores and files; 16 with --device]",
+        help="Files at a time, each in a process of its own; on a --device, all in one.  "
+        "[default: by cores and files; 16 on a --device]",
     ),
     click.option("--skip-existing", is_flag=True, help="Leave outputs that exist, and go on."),
     click.option(

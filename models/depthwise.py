@@ -1,8 +1,7 @@
 """Depthwise convolutions, with a gradient that is fast on CPUs in bfloat16.
 
 oneDNN has no fast kernel for the gradient of bfloat16 filters larger than 3x3: for 5x5 it takes ten
-times as long as all the rest of the layer, and two fifths of a training's step. In float32 it has
-one.
+times as long as all the rest of the layer. In float32 it has one.
 """
 
 from __future__ import annotations

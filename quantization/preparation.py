@@ -181,7 +181,8 @@ class _Preparation:
             most = reached(positive, source.high) + reached(negative, source.low) + bias.abs()
             least = reached(positive, source.low) + reached(negative, source.high) - bias.abs()
             # Rounding may add half a unit to each weight.
-            slack = reached(torch.full_like(rows, 0.5), torch.maximum(source.high, -source.low))
+            halves = rows.new_full((1, rows.shape[1]), 0.5)
+            slack = reached(halves, torch.maximum(source.high, -source.low))
             needed = torch.maximum(most, -least) / (ACCUMULATOR_LIMIT - slack - 1)
         step = torch.maximum(self.owner.step(layer) * usual, needed)
         with torch.no_grad():

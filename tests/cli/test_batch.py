@@ -73,7 +73,7 @@ def test_a_bad_picture_does_not_stop_the_others(pictures: Path, tmp_path: Path, 
 def test_on_a_device_pictures_are_coded_by_threads_to_the_same_files(
     pictures: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("torch")
+    pytest.importorskip("torch", reason="needs the extra torch")
     out, back = tmp_path / "out", tmp_path / "back"
     result = lic("encode", pictures, "--out-dir", out, "--device", "torch")
     assert result.exit_code == SomeFailedError.exit_code

@@ -33,7 +33,7 @@ def test_in_half_precision_values_and_gradients_are_those_of_torch(kernel: int) 
     assert (ours_half[3] - exact[3]).abs().max() <= (theirs_half[3] - exact[3]).abs().max()
 
 
-def test_elsewhere_it_is_torch_s_own() -> None:
+def test_without_autocast_or_gradients_it_is_an_ordinary_convolution() -> None:
     layer = DepthwiseConvolution(4, 5)
     x = torch.randn(1, 4, 8, 8)
     wanted = torch.conv2d(x, layer.weight, layer.bias, padding=2, groups=4)
