@@ -21,6 +21,16 @@ def _numbers(context: click.Context, option: click.Parameter, text: str) -> tupl
         raise click.BadParameter("numbers with commas between them, such as 4,6,8") from error
 
 
+def _penalties(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = ()
+    if not found or not all(0 <= penalty < float("inf") for penalty in found):
+        raise click.BadParameter("numbers from 0 with commas between them, such as 0.3,1,3")
+    return found
+
+
 @click.command()
 @click.argument("source", metavar="ID")
 @click.argument(
@@ -54,6 +64,13 @@ def _numbers(context: click.Context, option: click.Parameter, text: str) -> tupl
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--no-noise", is_flag=True, help="QuantNAS without quantization noise.")
 @click.option("--entropy", type=click.FloatRange(0), default=0.02, show_default=True)
+@click.option(
+    "--penalties",
+    default="0.3,1,3,10",
+    show_default=True,
+    callback=_penalties,
+    help="QuantNAS's weights of the cost, each in a search of its own.",
+)
 @click.option("--max-w", is_flag=True, help="QuantNAS with sharpDARTS's Max-W.")
 @weights_folder
 def search(

@@ -2,7 +2,7 @@
 
 from lic.models import deployable as deployable  # registers the family
 from lic.models import mlic as mlic  # registers the family
-from lic.models.base import CodecModel, ModelOutput
+from lic.models.base import HARD, CodecModel, ModelOutput
 from lic.models.growth import Growth, GrowthError
 from lic.models.registry import (
     PRESETS,
@@ -19,6 +19,7 @@ from lic.models.registry import (
 from lic.models.stage import Stage
 
 __all__ = [
+    "HARD",
     "PRESETS",
     "CodecModel",
     "Growth",

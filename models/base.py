@@ -37,12 +37,24 @@ class ModelOutput(TypedDict):
     likelihoods: Likelihoods
 
 
+def decoder_parameters(model: CodecModel) -> list[nn.Parameter]:
+    """The parameters that a decoder needs, but for the side information's distribution."""
+    return [*model.entropy.parameters(), *model.synthesis.parameters()]
+
+
+HARD = Stage("hard", decoder_parameters, learning_rate=0.2, from_average=True, rounded=True)
+"""The hard stage: the analysis stays, and the decoder learns from latents as files have them.
+
+After arXiv 2506.08662. Its share of the budget is 0 unless something else is set.
+"""
+
+
 class CodecModel(nn.Module):
     """Base of all codec models: a family makes the parts, and the pass through them is here."""
 
     config_class: ClassVar[type]
     """A frozen dataclass; its values, as JSON, define the network."""
-    stages: ClassVar[tuple[Stage, ...]] = (Stage("network", nn.Module.parameters),)
+    stages: ClassVar[tuple[Stage, ...]] = (Stage("network", nn.Module.parameters), HARD)
     """The stages of a training, in order."""
     side_stride: ClassVar[int] = 64
     """Pixels from one place of the side information to the next; a picture's sides are multiples

@@ -41,5 +41,7 @@ class Stage:
     """Whether the learning rate rises over the training's warm-up steps before it falls."""
     from_average: bool = False
     """Whether the stage starts from the averaged weights of the stage before, or from the last."""
+    rounded: bool = False
+    """Whether latents are rounded for the rate, too, as a file has them; else it sees noise."""
     reset: Callable[[Any], None] = _keep
     """Undoes the stage. What it learned is valid only for the weights that it started from."""

@@ -1,28 +1,28 @@
 """Quantization-aware training: the network learns to live with its integers.
 
 Two stages of `lic.training`. In the first everything is trained, weights, units and steps: rates
-come from latents with noise, as in any training. In the second, the hard stage, the analysis is
-frozen, and the entropy path and the synthesis see latents rounded as the encoder rounds them, for
-the rate, too.
+come from latents with noise, as in any training. The second is the hard stage (`lic.models.HARD`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from lic.codec.pixels import Pixels
-from lic.models import CodecModel, Stage
+from lic.models import HARD, CodecModel, Stage
 from lic.models.deployable.model import Deployable
 from lic.quantization.bits import BitPlan
 from lic.quantization.calibration import calibrate
 from lic.quantization.errors import QuantizationError
 from lic.quantization.quantized_codec import QuantizedCodec
-from lic.training.losses import mean_squared_error, rate_distortion_loss
 
-_HARD_SHARE = 0.3
+STAGES = (Stage("quantization", nn.Module.parameters), replace(HARD, learning_rate=0.5))
+HARD_SHARE = 0.3
+"""Of the budget, unless the settings say something else."""
 LEARNING_RATE = 3e-4
 
 
@@ -43,25 +43,3 @@ def quantized(
     if not isinstance(model, Deployable):
         raise QuantizationError("only networks of the default family have integers")
     return QuantizedCodec(model, plans, calibrate(model.eval(), as_tensors(crops)))
-
-
-def _decoder(model: QuantizedCodec) -> list[nn.Parameter]:
-    return [*model.entropy.parameters(), *model.synthesis.parameters()]
-
-
-def truly_rounded(model: QuantizedCodec, x: Tensor, quality: Tensor) -> Tensor:
-    """The rate-distortion loss of pictures, with the latents that a file would hold."""
-    was = model.training
-    if was:
-        model.draw()
-    model.eval()
-    out = model(x, quality)
-    model.train(was)
-    loss, *_ = rate_distortion_loss(out, x, model.lambda_at(quality), mean_squared_error)
-    return loss
-
-
-STAGES = (
-    Stage("quantization", nn.Module.parameters),
-    Stage("hard", _decoder, truly_rounded, _HARD_SHARE, 0.5, from_average=True),
-)

@@ -18,9 +18,9 @@ from lic.codec.output import write_file
 from lic.codec.pixels import Pixels
 from lic.codec.weights import codec_bytes, read_codec
 from lic.integer_networks import GraphError
-from lic.models import CodecModel
+from lic.models import HARD, CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
-from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
+from lic.quantization.aware_training import HARD_SHARE, LEARNING_RATE, STAGES, quantized
 from lic.quantization.bits import BitPlan, parse_several
 from lic.quantization.comparison import Difference, differences
 from lic.quantization.errors import QuantizationError
@@ -173,6 +173,7 @@ def _trained(
         "folders": [str(folder.resolve()) for folder in folders],
         "learning_rate": LEARNING_RATE,
         "bf16": False,
+        "shares": {HARD.name: HARD_SHARE},
         **training.settings,
     }
     resume = training.resume

@@ -58,7 +58,7 @@ class QuantizedCodec(CodecModel):
     def __init__(self, network: Deployable, plans: Sequence[BitPlan], ranges: PartRanges) -> None:
         super().__init__()
         self.served: tuple[BitPlan, ...] = ()
-        """In training, each pass has one of these, drawn at random, if there are several."""
+        """If there are several, each pass with gradients has one of these, drawn at random."""
         self.config = network.config
         self.halo = network.halo
         self.side = network.side
@@ -89,14 +89,9 @@ class QuantizedCodec(CodecModel):
 
     def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """As `CodecModel.forward`."""
-        if self.training:
-            self.draw()
-        return super().forward(x, quality)
-
-    def draw(self) -> None:
-        """Choose one of the plans that are served."""
-        if self.served:
+        if self.served and torch.is_grad_enabled():
             self.choose(self.served[int(torch.randint(len(self.served), ()))])
+        return super().forward(x, quality)
 
     def choose(
         self,

@@ -114,7 +114,7 @@ class Trainer:
         freeze_others(self.model, self._stage)
         objective = self._stage.objective
         network = self.model if objective is None else ObjectivePass(self.model, objective)
-        self.network = shared(network, self.device).train()
+        self.network = shared(network, self.device).train(not self._stage.rounded)
         self.optimizer = optimizer(self.model, self.config)
 
     def _enter(self, number: int) -> None:

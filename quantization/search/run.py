@@ -45,7 +45,6 @@ _AXES = ("BitOps, thousands a pixel", "bytes", "milliseconds")
 _QUALITIES = (0.15, 0.5, 0.85)
 _SIDE = 128
 _GREEDY_LIMITS = (0.0003, 0.001, 0.003, 0.01, 0.03)
-_PENALTIES = (0.3, 1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -76,6 +75,8 @@ class SearchSettings:
     """Pictures that tell how large the network's values are."""
     noise: bool = True
     entropy: float = 0.02
+    penalties: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0)
+    """Of QuantNAS, which shares the evaluations among them, as steps."""
     max_w: bool = False
 
     def __post_init__(self) -> None:
@@ -254,8 +255,8 @@ class SearchRun:
         """QuantNAS, once for each of some penalties, every time from the supernet."""
         settings = self.settings
         start = {name: value.clone() for name, value in self.codec.state_dict().items()}
-        steps = max(settings.evaluations // len(_PENALTIES), 20)
-        for penalty in _PENALTIES:
+        steps = max(settings.evaluations // len(settings.penalties), 20)
+        for penalty in settings.penalties:
             options = GradientSearch(
                 steps,
                 penalty=penalty,

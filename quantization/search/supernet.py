@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from lic.models.deployable.model import Deployable
 from lic.models.layers import TokenMixing
-from lic.quantization.aware_training import truly_rounded
 from lic.quantization.quantized_codec import QuantizedCodec
 from lic.quantization.search.space import Architecture, Space
 from lic.training.losses import mean_squared_error, rate_distortion_loss
@@ -51,8 +50,9 @@ class Supernet:
         It is the mean over the qualities; lower is better. See `rate_distortion_loss`.
         """
         self.choose(architecture)
+        self.codec.eval()
         losses = [
-            truly_rounded(self.codec, crops, torch.full((len(crops),), quality))
+            training_loss(self.codec, crops, torch.full((len(crops),), quality))
             for quality in qualities
         ]
         return float(torch.stack(losses).mean())
@@ -106,7 +106,7 @@ class Supernet:
 
 
 def training_loss(codec: nn.Module, x: Tensor, quality: Tensor) -> Tensor:
-    """The loss that training lowers, for pictures and qualities."""
+    """The loss that training lowers, for pictures and qualities; in evaluation, that of files."""
     trade_off = codec.lambda_at(quality)  # type: ignore[operator]
     loss, *_ = rate_distortion_loss(codec(x, quality), x, trade_off, mean_squared_error)
     return loss

@@ -37,7 +37,7 @@ def test_the_saved_file_explains_every_setting() -> None:
     assert all("  # " in line for line in keys)
     values = tomllib.loads(text)
     assert values["model"] == {}
-    assert values["shares"] == {"selection": 0.05}
+    assert values["shares"] == {"selection": 0.05, "hard": 0}
 
 
 @pytest.mark.parametrize(

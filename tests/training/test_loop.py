@@ -161,6 +161,26 @@ def test_the_second_stage_changes_its_own_parameters_alone(tmp_path: Path) -> No
     assert max(row.step for row in recorder.rows) == 4
 
 
+def test_the_hard_stage_trains_the_decoder_on_rounded_latents(tmp_path: Path) -> None:
+    run(make_trainer(tmp_path, steps=4))
+    # More budget for another stage: a run that ended goes on.
+    subject = make_trainer(tmp_path, steps=8, shares={"hard": 0.5})
+    subject.resume()
+    before = {k: v.clone() for k, v in subject.averaged.state_dict().items()}
+    rounded = []
+
+    def remember(state: TrainingState) -> None:
+        rounded.append((state.stage, not subject.network.training))
+
+    recorder = Recorder()
+    recorder.after_step = remember
+    subject.run(recorder)
+    assert rounded == [(2, True)] * 4
+    after = subject.averaged.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert {name.partition(".")[0] for name in changed} == {"entropy", "synthesis"}
+
+
 def test_a_raised_budget_goes_back_to_the_first_stage(tmp_path: Path) -> None:
     settings = {"preset": "mlicv2-tiny", "shares": {"selection": 0.5}}
     run(make_trainer(tmp_path, steps=4, **settings))

@@ -71,8 +71,8 @@ def test_a_checkpoint_of_the_time_of_two_stages_can_be_resumed(tmp_path: Path) -
 
 def test_settings_of_the_time_of_two_stages_keep_the_share_of_the_second(tmp_path: Path) -> None:
     old = {"steps": 4, "preset": "mlicv2-tiny", "second_stage": 0.2}
-    assert TrainingConfig.from_values(with_current_names(old)).shares == {"selection": 0.2}
+    assert TrainingConfig.from_values(with_current_names(old)).shares["selection"] == 0.2
     path = tmp_path / "config.toml"
     path.write_text('steps = 4\npreset = "tiny"\nsecond_stage = 0.2\n')
     config = gather_settings(tmp_path / "run", path, {}, ["shares.selection=0.1"], resume=False)
-    assert config.shares == {"selection": 0.1}
+    assert config.shares["selection"] == 0.1

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -12,7 +13,9 @@ from lic.cli.main import main
 from lic.codec.manifest import FOLDERS_VARIABLE, WeightsEntry
 from lic.codec.weights import load_weights
 from lic.quantization.errors import QuantizationError
+from lic.quantization.search.gradient import Relaxation
 from lic.quantization.search.run import SearchRun, SearchSettings
+from lic.quantization.search.space import Architecture
 
 MakeFloatFile = Callable[[str], Path]
 MakeFolder = Callable[[Path, str, Path], WeightsEntry]
@@ -86,6 +89,31 @@ def test_a_search_by_time_measures_what_it_found(pictures: Path, tmp_path: Path)
     assert "the sums of the sites' times are off by" in told[-1]
     for row in json.loads((tmp_path / "out" / "front.json").read_text()):
         assert row["measured"] > 0
+
+
+@pytest.mark.parametrize("penalties", ["-1", "0.3,inf", "nan", "much", ""])
+def test_penalties_that_are_no_numbers_from_0_are_named_errors(
+    pictures: Path, tmp_path: Path, penalties: str
+) -> None:
+    arguments = ["search", "mine", str(pictures), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*arguments, "--penalties", penalties])
+    assert result.exit_code == 2
+    assert "numbers from 0 with commas" in result.output
+
+
+def test_each_penalty_is_a_search_by_gradients_of_its_own(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def spy(relaxation: Relaxation, *rest: Any) -> Iterator[Architecture]:
+        seen.append(relaxation.settings.penalty)
+        yield relaxation.best()
+
+    monkeypatch.setattr("lic.quantization.search.run.gradient_search", spy)
+    settings = _settings(pictures, method="quantnas", evaluations=2, penalties=(0.0, 2.0))
+    SearchRun(settings, tmp_path, lambda text: None).run()
+    assert seen == [0, 2]
 
 
 def test_impossible_budgets_and_unknown_words_are_named_errors(
