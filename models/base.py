@@ -45,7 +45,8 @@ def decoder_parameters(model: CodecModel) -> list[nn.Parameter]:
 HARD = Stage("hard", decoder_parameters, learning_rate=0.2, from_average=True, rounded=True)
 """The hard stage: the analysis stays, and the decoder learns from latents as files have them.
 
-After arXiv 2506.08662. Its share of the budget is 0 unless something else is set.
+After arXiv 2506.08662. Its share of the budget is 0 unless something else is set: here, pictures
+come from rounded latents in all of the training, and it gained nothing (`training/EXPERIMENTS.md`).
 """
 
 

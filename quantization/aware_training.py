@@ -1,13 +1,13 @@
 """Quantization-aware training: the network learns to live with its integers.
 
 Two stages of `lic.training`. In the first everything is trained, weights, units and steps: rates
-come from latents with noise, as in any training. The second is the hard stage (`lic.models.HARD`).
+come from latents with noise, as in any training. The second is the hard stage (`lic.models.HARD`),
+if it is given a share of the budget.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,7 @@ from lic.quantization.calibration import calibrate
 from lic.quantization.errors import QuantizationError
 from lic.quantization.quantized_codec import QuantizedCodec
 
-STAGES = (Stage("quantization", nn.Module.parameters), replace(HARD, learning_rate=0.5))
-HARD_SHARE = 0.3
-"""Of the budget, unless the settings say something else."""
+STAGES = (Stage("quantization", nn.Module.parameters), HARD)
 LEARNING_RATE = 3e-4
 
 

@@ -175,8 +175,7 @@ class SearchRun:
 
         def save(state: dict[str, Any]) -> None:
             temporary = file.with_suffix(".tmp")
-            plans = [plan.to_values() for plan in self.space.plans()]
-            torch.save({**state, "plans": plans}, temporary)
+            torch.save(state, temporary)
             temporary.replace(file)
 
         def tell(step: int, loss: float) -> None:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lic.models.deployable.model import Deployable
 from lic.models.layers import TokenMixing
 from lic.quantization.quantized_codec import QuantizedCodec
 from lic.quantization.search.space import Architecture, Space
@@ -113,7 +112,7 @@ def training_loss(codec: nn.Module, x: Tensor, quality: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def sort_channels(model: Deployable) -> None:
+def sort_channels(model: nn.Module) -> None:
     """Put the strongest channels of every block's branch first, which changes nothing else.
 
     Smaller architectures have the first ones. A channel's strength is the product of its weights'

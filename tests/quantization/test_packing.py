@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from lic.cli.main import main
@@ -11,7 +12,11 @@ from lic.codec.errors import WeightsError
 from lic.codec.manifest import FOLDERS_VARIABLE, WeightsEntry, read_manifest
 from lic.codec.weights import read_codec
 from lic.integer_networks.costs import costs
-from lic.quantization.packing import quantize
+from lic.models import full_config
+from lic.models.deployable.transforms import BlockShape
+from lic.models.layers import TokenMixing
+from lic.models.weights_file import load_network, network_bytes
+from lic.quantization.packing import Chosen, quantize
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +49,28 @@ def test_one_training_serves_several_bits_with_a_file_for_each(
         cost = costs(network, runs=1)
         found.append((round(cost.weight_bits), round(cost.activation_bits) <= 8))
     assert found == [(8, False), (8, True), (5, True)]
+
+
+def test_narrower_branches_keep_their_strongest_channels(
+    pictures: Path,
+    tmp_path: Path,
+    float_file: Callable[[str], Path],
+    make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
+) -> None:
+    _, model = load_network(float_file("tiny"))
+    block = model.get_submodule("synthesis.blocks.0")
+    assert isinstance(block, TokenMixing)
+    with torch.no_grad():
+        torch.nn.init.normal_(block.channel_out.weight, std=0.1)
+        block.channel_out.weight[:, :16] = 0  # so that the second half does it all
+    file = tmp_path / "second-half.safetensors"
+    file.write_bytes(network_bytes("deployable", full_config(model), model.state_dict()))
+    make_weights_folder(tmp_path / "weights", "second-half", file)
+    half = Chosen(shapes={"synthesis.blocks.0": BlockShape(3, 0.5)})
+    whole = quantize("second-half", [pictures], "whole", tmp_path, {}, 2)
+    narrow = quantize("second-half", [pictures], "narrow", tmp_path, {}, 2, half)
+    for one, other in zip(whole[0].cost, narrow[0].cost, strict=True):
+        assert one.psnr == pytest.approx(other.psnr, abs=0.01)
 
 
 def test_an_id_that_is_taken_is_refused_before_anything_is_trained(
