@@ -1,12 +1,12 @@
-"""Compare searches that share a supernet: their fronts, and how well it ranks what was retrained.
+"""Compare searches with the same ratings: their fronts, and how well these rank what was trained.
 
 ``python benchmarks/searches.py SEARCH... --out FIGURE``. SEARCH are folders of `lic search`, with
-one supernet, cost and set of pictures. Prints the area below each front, as a fraction of what lies
-between the best of all and --worst, and draws the fronts.
+the same shared weights, cost and pictures. Prints the area below each front, as a fraction of what
+lies between the best of all and --worst, and draws the fronts.
 
-``--retrained RESULTS`` is a file of ``benchmarks/quantized.py --json``, and ``--architecture
-ID=FILE`` says which architecture each of its ids has: Kendall's tau of the supernet's losses and
-the BD-rates is printed, too.
+``--trained RESULTS`` is a file of ``benchmarks/quantized.py --json``, and ``--architecture
+ID=FILE`` says which architecture each of its ids has: Kendall's tau of the ratings and the
+BD-rates is printed, too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def draw(found: dict[str, Points], worst: float, cost: str, out: Path) -> None:
     lowest = min(points[:, 0].min() for points in found.values())
     axes.set_ylim(lowest - 0.2, worst)
     axes.set_xlabel(cost)
-    axes.set_ylabel("the supernet's rate-distortion loss")
+    axes.set_ylabel("rate-distortion loss before training")
     axes.legend(frameon=False)
     axes.grid(alpha=0.25)
     figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--worst", type=float, nargs=2, metavar=("LOSS", "COST"), required=True)
     parser.add_argument("--cost", default="BitOps, thousands a pixel", help="Names the axis.")
-    parser.add_argument("--retrained", type=Path)
+    parser.add_argument("--trained", type=Path)
     parser.add_argument("--architecture", action="append", default=[], metavar="ID=FILE")
     arguments = parser.parse_args()
     loss, cost = arguments.worst
@@ -69,14 +69,14 @@ def main() -> None:
         print(f"{name}: area {area:.4f}, {len(points)} on the front")
     if arguments.out:
         draw(found, loss, arguments.cost, arguments.out)
-    if arguments.retrained:
-        results = json.loads(arguments.retrained.read_text(encoding="utf-8"))
+    if arguments.trained:
+        results = json.loads(arguments.trained.read_text(encoding="utf-8"))
         pairs = []
         for one in arguments.architecture:
             name, _, file = one.partition("=")
             rated = json.loads(Path(file).read_text(encoding="utf-8"))["loss"]
             pairs.append((rated, results[name]["bd_rate"]))
-            print(f"{name}: supernet {rated:.3f}, BD-rate {results[name]['bd_rate']:+.2f} %")
+            print(f"{name}: rated {rated:.3f}, BD-rate {results[name]['bd_rate']:+.2f} %")
         print(f"Kendall's tau {kendalltau(*zip(*pairs, strict=True)).statistic:.2f}")
 
 

@@ -54,9 +54,9 @@ def _penalties(context: click.Context, option: click.Parameter, text: str) -> tu
     "--steps",
     "supernet_steps",
     type=click.IntRange(0),
-    default=200,
+    default=0,
     show_default=True,
-    help="Training of the weights that all architectures share.",
+    help="Training of the weights that all architectures share; they begin as those of ID.",
 )
 @click.option("--weight-bits", default="4,6,8,12", show_default=True, callback=_numbers)
 @click.option("--activation-bits", default="8,12,16", show_default=True, callback=_numbers)
@@ -84,8 +84,8 @@ def search(
 ) -> None:
     """Search what each block of the float weights ID needs: kernel, expansion, presence, bits.
 
-    Pictures below FOLDERS train the weights that all architectures share, and others of them tell
-    how good one is. OUT gets the front of the best ones: `lic quantize ID --bits
+    Pictures below FOLDERS calibrate the network, and others of them tell how good an architecture
+    is. OUT gets the front of the best ones: `lic quantize ID --bits
     OUT/architecture-N.json` makes weights of one. A search that was interrupted goes on if it is
     begun once more.
     """

@@ -42,7 +42,6 @@ METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
 COSTS = ("bitops", "bytes", "milliseconds")
 SUPERNET = "supernet.pt"
 _AXES = ("BitOps, thousands a pixel", "bytes", "milliseconds")
-_QUALITIES = (0.15, 0.5, 0.85)
 _SIDE = 128
 _GREEDY_LIMITS = (0.0003, 0.001, 0.003, 0.01, 0.03)
 
@@ -59,7 +58,8 @@ class SearchSettings:
     cost: str = "bitops"
     evaluations: int = 600
     """Ratings, each of one architecture."""
-    supernet_steps: int = 200
+    supernet_steps: int = 0
+    """Of training; without it, all architectures share the weights of the source."""
     batch: int = 8
     learning_rate: float = 2e-4
     weight_bits: tuple[int, ...] = (4, 6, 8, 12)
@@ -70,7 +70,7 @@ class SearchSettings:
     """The highest cost, as a fraction of the largest architecture's; 0: none."""
     seed: int = 0
     crops: int = 6
-    """Pictures that an architecture is rated on."""
+    """Pictures that an architecture is rated on, in four parts, each at another quality."""
     calibration: int = 24
     """Pictures that tell how large the network's values are."""
     noise: bool = True
@@ -193,7 +193,7 @@ class SearchRun:
 
     def rate(self, architecture: Architecture) -> Rated:
         """How good an architecture is, and what it costs."""
-        loss = self.supernet.loss(architecture, self.crops, _QUALITIES)
+        loss = self.supernet.loss(architecture, *self.crops)
         return Rated(architecture, loss, self._cost(architecture))
 
     def run(self) -> list[Rated]:
@@ -333,7 +333,13 @@ def _load(source: str) -> Deployable:
     return model
 
 
-def _rating_crops(paths: Sequence[Path], count: int) -> Tensor:
-    """The middles (count, 3, 128, 128) of pictures that nothing is trained on."""
-    crops = as_tensors(crops_of(paths, count))
-    return torch.cat([crop[:, :, :_SIDE, :_SIDE] for crop in crops])
+def _rating_crops(paths: Sequence[Path], count: int) -> tuple[Tensor, Tensor]:
+    """Crops (N, 3, 128, 128) of pictures that nothing is trained on, and qualities (N,).
+
+    They are the four parts of the middles of ``count`` pictures. The qualities lie evenly between 0
+    and 1, those of a picture far from each other.
+    """
+    middles = torch.cat(as_tensors(crops_of(paths, count)))
+    halves = [half for row in middles.split(_SIDE, 2) for half in row.split(_SIDE, 3)]
+    crops = torch.cat(halves)
+    return crops, (torch.arange(len(crops)) + 0.5) / len(crops)

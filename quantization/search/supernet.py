@@ -9,7 +9,7 @@ arXiv 2308.07650), so that the result serves all of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,18 +43,15 @@ class Supernet:
         self.codec.choose(self.space.plan(architecture), self.space.shapes(architecture))
 
     @torch.no_grad()
-    def loss(self, architecture: Architecture, crops: Tensor, qualities: Sequence[float]) -> float:
+    def loss(self, architecture: Architecture, crops: Tensor, qualities: Tensor) -> float:
         """The rate-distortion loss on crops (N, 3, H, W), with latents as a file holds them.
 
-        It is the mean over the qualities; lower is better. See `rate_distortion_loss`.
+        It is the mean over the crops, each at its quality (N,); lower is better. See
+        `rate_distortion_loss`.
         """
         self.choose(architecture)
         self.codec.eval()
-        losses = [
-            training_loss(self.codec, crops, torch.full((len(crops),), quality))
-            for quality in qualities
-        ]
-        return float(torch.stack(losses).mean())
+        return float(training_loss(self.codec, crops, qualities))
 
     def train(
         self,

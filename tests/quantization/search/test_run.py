@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from lic.cli.main import main
@@ -79,6 +80,21 @@ def test_every_method_gives_a_front(pictures: Path, tmp_path: Path, method: str)
     )
     assert len(SearchRun(settings, tmp_path / "out", lambda text: None).run()) == 2
     assert json.loads((tmp_path / "out" / "front.json").read_text())
+
+
+def test_without_steps_architectures_share_the_weights_of_the_source(
+    pictures: Path, tmp_path: Path
+) -> None:
+    settings = _settings(pictures, method="uniform", evaluations=1, supernet_steps=0)
+    search = SearchRun(settings, tmp_path / "out", lambda text: None)
+    source = {k: v.clone() for k, v in search.codec.state_dict().items()}
+    (rated,) = search.run()
+    after = search.codec.state_dict()
+    assert all(torch.equal(source[name], after[name]) for name in source)
+    assert not (tmp_path / "out" / "supernet.pt").exists()
+    crops, qualities = search.crops
+    assert (len(crops), crops.shape[1:]) == (4, (3, 128, 128))
+    assert rated.loss == search.supernet.loss(rated.architecture, crops, qualities)
 
 
 def test_a_search_by_time_measures_what_it_found(pictures: Path, tmp_path: Path) -> None:
