@@ -35,7 +35,7 @@ architectures=()
 
 train() {
   lic quantize small-2 "$pictures" --id "$1" --bits "$2" --out weights --run "run-$1" \
-    --steps "$steps" --set learning_rate=5e-4 --set warmup=40 --set final_fraction=0 \
+    --steps "$steps" --set warmup=40 --set final_fraction=0 \
     --set batch=4 --set crop=128
   LIC_WEIGHTS=$PWD/weights${LIC_WEIGHTS:+:$LIC_WEIGHTS} \
     python "$here/quantized.py" "$kodak" "$1" --reference small-3 --json results.json

@@ -21,7 +21,7 @@ from lic.quantization.errors import QuantizationError
 from lic.quantization.quantized_codec import QuantizedCodec
 
 STAGES = (Stage("quantization", nn.Module.parameters), HARD)
-LEARNING_RATE = 3e-4
+LEARNING_RATE = 2e-4
 
 
 def as_tensors(crops: Iterable[Pixels]) -> list[Tensor]:
