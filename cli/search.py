@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +16,29 @@ METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
 COSTS = ("bitops", "bytes", "milliseconds")
 
 
-def _numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.BadParameter("numbers with commas between them, such as 4,6,8") from error
+def _listed(
+    kind: Callable[[str], Any], wanted: str
+) -> Callable[[click.Context, click.Parameter, str], tuple[Any, ...]]:
+    """A callback that reads values with commas between them; ``wanted`` says what they must be."""
+
+    def read(context: click.Context, option: click.Parameter, text: str) -> tuple[Any, ...]:
+        try:
+            return tuple(map(kind, text.split(",")))
+        except ValueError as error:
+            raise click.BadParameter(wanted) from error
+
+    return read
 
 
-def _penalties(context: click.Context, option: click.Parameter, text: str) -> tuple[float, ...]:
-    try:
-        found = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        found = ()
-    if not found or not all(0 <= penalty < float("inf") for penalty in found):
-        raise click.BadParameter("numbers from 0 with commas between them, such as 0.3,1,3")
-    return found
+def _penalty(text: str) -> float:
+    penalty = float(text)
+    if not 0 <= penalty < math.inf:
+        raise ValueError(f"{text} is no penalty")
+    return penalty
+
+
+_bits = _listed(int, "numbers with commas between them, such as 4,6,8")
+_penalties = _listed(_penalty, "numbers from 0 with commas between them, such as 0.3,1,3")
 
 
 @click.command()
@@ -58,8 +68,8 @@ def _penalties(context: click.Context, option: click.Parameter, text: str) -> tu
     show_default=True,
     help="Training of the weights that all architectures share; they begin as those of ID.",
 )
-@click.option("--weight-bits", default="4,6,8,12", show_default=True, callback=_numbers)
-@click.option("--activation-bits", default="8,12,16", show_default=True, callback=_numbers)
+@click.option("--weight-bits", default="4,6,8,12", show_default=True, callback=_bits)
+@click.option("--activation-bits", default="8,12,16", show_default=True, callback=_bits)
 @click.option("--bits-only", is_flag=True, help="Keep kernels, expansions and blocks.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--no-noise", is_flag=True, help="QuantNAS without quantization noise.")

@@ -114,8 +114,8 @@ def test_each_stage_reaches_its_own_parameters_and_all_are_learned(name: str) ->
     for stage in model.stages:
         own = {names[id(parameter)] for parameter in stage.parameters(model)}
         model.zero_grad(set_to_none=True)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in own)
+        for parameter in model.parameters():
+            parameter.requires_grad_(names[id(parameter)] in own)
         model.train(not stage.rounded)
         if stage.objective is not None:
             stage.objective(model, x, quality).backward()
