@@ -22,13 +22,13 @@ from torch import Tensor
 
 from lic.codec.container import Header
 from lic.codec.executors import Executor, Latents
+from lic.codec.gradients import Gradients, gradients_of
 from lic.codec.latent_coding import CodedTile, encode_latents
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report
 from lic.codec.tiling import Region, cut
-from lic.codec.weights import Weights
 from lic.entropy_coding import MEAN_UNIT
-from lic.models import CodecModel
+from lic.integer_networks.codec_network import LATENT_STRIDE
 from lic.models.mixture import Mixture
 
 _SEED = 0
@@ -89,20 +89,18 @@ class Sight:
     seen: Region
     """The tile and one halo, in ``latents``: the region that the tile's latents influence."""
     pixels: Tensor
-    """The picture there, (1, 3, H, W) in 0..1; it may end before ``seen`` does."""
+    """The picture there, (1, 3, H, W) in 0..255; it may end before ``seen`` does."""
 
-    def distortion(self, model: CodecModel, tile: Tensor, quality: Tensor) -> Tensor:
+    def distortion(self, network: Gradients, tile: Tensor) -> Tensor:
         """Squared 8-bit errors, averaged over colours and summed over pixels, of a tile's latents.
 
         ``tile`` (1, M, h, w) takes the place of the core.
         """
         latents = self.latents.clone()
         latents[(..., *self.core.slices)] = tile
-        x_hat = model.synthesis(latents, quality)
+        shown = network.synthesis(latents)[(..., *self.seen.scaled_up(LATENT_STRIDE).slices)]
         height, width = self.pixels.shape[2:]
-        seen = x_hat[(..., *self.seen.scaled_up(model.latent_stride).slices)]
-        part = 255 * seen[..., :height, :width].clamp(0, 1)
-        error: Tensor = (part - 255 * self.pixels).square().sum() / 3
+        error: Tensor = (shown[..., :height, :width] - self.pixels).square().sum() / 3
         return error
 
 
@@ -126,22 +124,19 @@ def soft_round(
 
 
 def anneal(
-    model: CodecModel,
+    network: Gradients,
     sight: Sight,
     y: Tensor,
     z: Tensor,
-    quality: Tensor,
     skip_below: int,
     iterations: int,
     report: Callable[[], None],
 ) -> tuple[Tensor, Tensor]:
     """Latents y (1, M, 4h, 4w) and side information z (1, Z, h, w) of a tile, moved on.
 
-    ``y`` is in quantization steps. ``model`` is not trained further; ``quality`` (1,) is in [0, 1].
-    ``report`` is called after every iteration.
+    ``y`` is in quantization steps. ``report`` is called after every iteration.
     """
     generator = torch.Generator().manual_seed(_SEED)
-    path = model.entropy
     scaled = y.clone().requires_grad_()
     side = z.clone().requires_grad_()
     optimizer = torch.optim.Adam([{"params": [scaled]}, {"params": [side]}])
@@ -150,18 +145,18 @@ def anneal(
         """R + lambda D, in bits, of one relaxed choice of all symbols."""
         draws = generator if pace.random else None
         rounded = soft_round(side, pace.temperature, draws)
-        bits = [-model.side.likelihood(rounded, quality).log2().sum()]
+        bits = [network.side_bits(rounded)]
 
         def quantise(step: int, mixture: Mixture) -> Tensor:
-            residual = path.gather(scaled, step) - mixture.centre
+            residual = network.gather(scaled, step) - mixture.centre
             worth = mixture.scale_indices().max(axis=1) >= skip_below
             coded = torch.from_numpy(worth).view_as(residual)
             symbols = mixture.select(soft_round(residual, pace.temperature, draws)) * coded
             bits.append(-(mixture.likelihood(symbols).log2() * coded).sum())
             return symbols + mixture.centre
 
-        error = sight.distortion(model, path(rounded, quality, quantise), quality)
-        return torch.stack(bits).sum() + model.lambda_at(quality)[0] * error
+        error = sight.distortion(network, network.path(rounded, quantise))
+        return torch.stack(bits).sum() + network.trade_off * error
 
     for pace in schedule(iterations):
         rates = (pace.learning_rate, pace.side_rate)
@@ -192,20 +187,19 @@ class _Picture:
         """
         outer = region.grown(self.executor.halo, *self.plane.shape[:2])
         shown = self.executor.synthesise(self.plane[outer.slices][None], self.quality)[0]
-        shown = shown[region.within(outer).scaled_up(CodecModel.latent_stride).slices]
-        wanted = self.pixels[region.scaled_up(CodecModel.latent_stride).slices]
+        shown = shown[region.within(outer).scaled_up(LATENT_STRIDE).slices]
+        wanted = self.pixels[region.scaled_up(LATENT_STRIDE).slices]
         difference = shown[: wanted.shape[0], : wanted.shape[1]].astype(np.int32) - wanted
         return float(np.square(difference).sum()) / 3
 
-    def latents(self, region: Region, gain: Tensor) -> Tensor:
-        """The decoded latents of a region as the float network has them, (1, M, h, w)."""
+    def latents(self, region: Region) -> Tensor:
+        """The decoded latents of a region, (1, M, h, w)."""
         part = np.ascontiguousarray(self.plane[region.slices])[None]
-        steps = self.executor.targets(part, self.quality) * MEAN_UNIT
-        return torch.from_numpy(steps).permute(0, 3, 1, 2).float() / gain
+        return torch.from_numpy(part).permute(0, 3, 1, 2).float()
 
 
 def improve(
-    weights: Weights,
+    executor: Executor,
     pixels: Pixels,
     tiles: list[CodedTile],
     header: Header,
@@ -214,25 +208,17 @@ def improve(
 ) -> None:
     """Anneal each of the tiles of a picture (height, width, 3), for so many iterations.
 
-    The gradients are those of the float network of the weights. A tile's new stream is taken if it
-    lowers R + lambda D of the whole picture, by the stream's real bits and the decoded 8-bit
-    picture's real error; else the old one is kept. ``report`` takes numbers of iterations.
-
-    Raises
-    ------
-    WeightsError
-        If the float network is not installed.
+    A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
+    real bits and the decoded 8-bit picture's real error; else the old one is kept. ``report`` takes
+    numbers of iterations.
     """
-    model, executor = weights.float_network(), weights.executor
-    stride, halo = CodecModel.latent_stride, executor.halo
-    regions = [tile.region.scaled_down(stride) for tile in tiles]
+    network, halo = gradients_of(executor, header.quality), executor.halo
+    regions = [tile.region.scaled_down(LATENT_STRIDE) for tile in tiles]
     rows, columns = regions[-1].bottom, regions[-1].right
     plane: Latents = np.empty((rows, columns, executor.latents), executor.latent_type)
     for region, tile in zip(regions, tiles, strict=True):
         plane[region.slices] = tile.decoded
     picture = _Picture(pixels, executor, header.quality, plane)
-    quality = torch.tensor([header.level], dtype=torch.float32)
-    trade_off, gain = float(model.lambda_at(quality)), model.entropy.latent_gain(quality)
     total, done = iterations * len(tiles), 0
 
     def count() -> None:
@@ -243,36 +229,25 @@ def improve(
     for region, tile in zip(regions, tiles, strict=True):
         seen = region.grown(halo, rows, columns)
         outer = region.grown(2 * halo, rows, columns)
-        part = torch.from_numpy(pixels[seen.scaled_up(stride).slices].astype(np.float32) / 255)
+        part = torch.from_numpy(pixels[seen.scaled_up(LATENT_STRIDE).slices].astype(np.float32))
         sight = Sight(
-            picture.latents(outer, gain),
+            picture.latents(outer),
             region.within(outer),
             seen.within(outer),
             part.permute(2, 0, 1)[None],
         )
-        y, z = _start(model, pixels, tile.region, quality)
-        y, z = anneal(model, sight, y * gain, z, quality, header.skip_below, iterations, count)
+        around, core = cut(pixels, tile.region, halo * LATENT_STRIDE)
+        y, z = network.start(around, core.scaled_down(LATENT_STRIDE))
+        y, z = anneal(network, sight, y, z, header.skip_below, iterations, count)
         targets = (y / MEAN_UNIT).round().long().permute(0, 2, 3, 1).numpy()
         side = z.round().int().permute(0, 2, 3, 1).numpy()
         streams, decoded = encode_latents(
             executor, targets, side, header.quality, header.skip_below
         )
-        before = 8 * len(tile.stream) + trade_off * picture.error(seen)
+        before = 8 * len(tile.stream) + network.trade_off * picture.error(seen)
         plane[region.slices] = decoded[0]
-        after = 8 * len(streams[0]) + trade_off * picture.error(seen)
+        after = 8 * len(streams[0]) + network.trade_off * picture.error(seen)
         if after < before:
             tile.stream, tile.decoded = streams[0], decoded[0]
         else:
             plane[region.slices] = tile.decoded
-
-
-@torch.no_grad()
-def _start(
-    model: CodecModel, pixels: Pixels, region: Region, quality: Tensor
-) -> tuple[Tensor, Tensor]:
-    """What a float network makes of a tile: latents in their own units, and side information."""
-    part, core = cut(pixels, region, model.halo * model.latent_stride)
-    x = torch.from_numpy(part).permute(2, 0, 1)[None].float() / 255
-    y = model.analysis(x, quality)
-    y = y[(..., *core.scaled_down(model.latent_stride).slices)].contiguous()
-    return y, model.hyper_analysis(y, quality)

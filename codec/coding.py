@@ -93,7 +93,7 @@ def encode_picture(
         )
         choices = _choose(pixels, coded, header, weights.executor)
         if effort and any(choice.stream for choice in choices):
-            improve(weights, pixels, coded, header, ITERATIONS[effort], report)
+            improve(weights.executor, pixels, coded, header, ITERATIONS[effort], report)
             choices = _choose(pixels, coded, header, weights.executor)
     return Container(
         header,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
@@ -27,9 +27,6 @@ from lic.codec.manifest import find
 from lic.integer_networks import GraphError
 from lic.integer_networks.codec_network import CodecNetwork
 from lic.integer_networks.serialization import from_data, to_data
-
-if TYPE_CHECKING:
-    from lic.models import CodecModel
 
 _KEY = "integer_codec"
 # The bytes that tell how long a safetensors header is, which is JSON.
@@ -44,25 +41,6 @@ class Weights:
     id: str
     digest: bytes
     executor: Executor
-    source: str | None = field(default=None, kw_only=True)
-    """Of integer weights, the id of the float weights that they were made of."""
-
-    def float_network(self) -> CodecModel:
-        """The network to take gradients of: the source's, or that of float weights themselves.
-
-        Raises WeightsError if the source is not installed, or not of floats.
-        """
-        with extra("torch", "torch"):
-            from lic.codec.executors.torch import FloatExecutor
-
-        executor = self.executor
-        if not isinstance(executor, FloatExecutor):
-            if self.source is None:
-                raise WeightsError(f"weights {self.id!r} do not say which float weights made them")
-            executor = resolve(self.source).executor
-        if not isinstance(executor, FloatExecutor):
-            raise WeightsError(f"weights {self.source!r} are not of floats")
-        return executor.model
 
 
 def resolve(weights: str | Weights, device: str = "cpu") -> Weights:
@@ -139,10 +117,7 @@ def _integer_weights(
     description, network = read_codec(data, metadata)
     executor = open_executor(network, device)
     check_answers(executor, description.get("known_answers"))
-    source = description.get("source")
-    if not isinstance(source, str | None):
-        raise ValueError("its source is no id")
-    return Weights(weights_id, digest, executor, source=source)
+    return Weights(weights_id, digest, executor)
 
 
 def read_codec(

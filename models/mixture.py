@@ -22,7 +22,7 @@ from lic.models.layers import lower_bound
 
 LOG_SCALE_MIN = float(np.log(SCALES[0]))
 _LOG_SCALE_MAX = float(np.log(SCALES[-1]))
-_LOG_SCALE_STEP = (_LOG_SCALE_MAX - LOG_SCALE_MIN) / (len(SCALES) - 1)
+LOG_SCALE_STEP = (_LOG_SCALE_MAX - LOG_SCALE_MIN) / (len(SCALES) - 1)
 _INV_SQRT2 = 0.5**0.5
 _CENTRE_LIMIT = 2**30
 # A latent is not coded if its symbol differs from zero with a probability of less than this. In
@@ -107,7 +107,7 @@ class Mixture:
 
     def scale_indices(self) -> NDArray[np.uint8]:
         """The coder's scale indices of all components, (B, K, M h w)."""
-        steps = (_flat(self.log_scales) - LOG_SCALE_MIN) / _LOG_SCALE_STEP
+        steps = (_flat(self.log_scales) - LOG_SCALE_MIN) / LOG_SCALE_STEP
         indices: NDArray[np.uint8] = np.rint(steps).astype(np.uint8)
         return indices
 

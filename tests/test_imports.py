@@ -37,8 +37,10 @@ NUMPY_ALONE = ("entropy_coding", "integer_networks", "residual_coding")
 WITHOUT_TORCH = (*NUMPY_ALONE, "codec", "export")
 ON_DEMAND = (
     "lic.codec.annealing",
+    "lic.codec.gradients",
     "lic.codec.executors.onnx_graph",
     "lic.codec.executors.onnx_model",
+    "lic.codec.executors.relaxed",
     "lic.codec.executors.torch",
     "lic.codec.executors.torch_graph",
     "lic.codec.executors.torch_model",
@@ -46,6 +48,8 @@ ON_DEMAND = (
 """Modules of the codec that need torch or ONNX: its others import them inside functions."""
 MAY_ALSO_IMPORT = {
     "codec/annealing.py": {"models", "torch"},
+    "codec/gradients.py": {"models", "torch"},
+    "codec/executors/relaxed.py": {"models", "torch"},
     "codec/executors/torch.py": {"models", "torch"},
     "codec/executors/torch_graph.py": {"torch"},
     "codec/executors/torch_model.py": {"torch"},

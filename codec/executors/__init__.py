@@ -5,6 +5,7 @@
 `integers`                a network of integers, by any means of running its graphs
 `torch_model`             such graphs as torch modules
 `torch_graph`             runs these on a GPU or a CPU
+`relaxed`                 such graphs without rounding, which have gradients
 `batching`                calls of several threads as one batch
 `onnx_model`              such graphs as ONNX models
 `onnx_graph`              runs these in ONNX Runtime

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,11 +7,11 @@ from numpy.typing import NDArray
 from lic import codec
 from lic.codec.coding import encode_picture
 from lic.codec.errors import PictureError
-from lic.codec.manifest import WeightsEntry
 from lic.codec.weights import Weights
 
 torch = pytest.importorskip("torch", reason="needs the extra torch")
 from lic.codec.annealing import schedule, soft_round  # noqa: E402  # needs torch
+from lic.codec.gradients import gradients_of  # noqa: E402
 
 Pixels = NDArray[np.uint8]
 
@@ -22,23 +19,11 @@ Pixels = NDArray[np.uint8]
 pytestmark = pytest.mark.usefixtures("network_alone")
 
 
-@pytest.fixture(autouse=True)
-def float_source(
-    float_file: Callable[[str], Path],
-    make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The float weights that the integers were made of are installed."""
-    make_weights_folder(tmp_path, "tiny-float", float_file("tiny"))
-    monkeypatch.setenv("LIC_WEIGHTS", str(tmp_path))
-
-
 def cost(data: bytes, pixels: Pixels, quality: float, weights: Weights) -> float:
     """R + lambda D of a file, in bits."""
-    trade_off = weights.float_network().lambda_at(torch.tensor([quality / 100]))
+    trade_off = gradients_of(weights.executor, round(100 * quality)).trade_off
     error = np.square(codec.decode(data, weights).astype(float) - pixels).mean()
-    return 8 * len(data) + float(trade_off) * error * pixels.shape[0] * pixels.shape[1]
+    return 8 * len(data) + trade_off * error * pixels.shape[0] * pixels.shape[1]
 
 
 def test_annealing_lowers_a_pictures_cost(tiny_weights: Weights, budgie: Pixels) -> None:

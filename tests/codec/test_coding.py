@@ -78,11 +78,14 @@ def test_the_files_bits_agree_with_the_estimate_of_training(
 ) -> None:
     import torch
 
+    from lic.models.weights_file import load_network
+
     for preset in ("tiny", "mlicv2-tiny"):
         weights = load_weights(float_file(preset), "tiny")
+        model = load_network(float_file(preset))[1].eval().requires_grad_(False)
         x = torch.from_numpy(budgie).permute(2, 0, 1)[None] / 255
         for quality in (20, 90):
-            likelihoods = weights.float_network()(x, torch.tensor([quality / 100]))["likelihoods"]
+            likelihoods = model(x, torch.tensor([quality / 100]))["likelihoods"]
             bits = -sum(float(p.log2().sum()) for p in likelihoods.values())
             assert 8 * len(codec.encode(budgie, quality, weights)) == pytest.approx(bits, rel=0.01)
 

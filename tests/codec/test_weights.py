@@ -163,24 +163,3 @@ def test_a_header_that_nests_too_deeply_is_a_named_error(tmp_path: Path) -> None
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(WeightsError, match="cannot be loaded"):
         load_weights(path, "deep")
-
-
-@pytest.mark.torch
-def test_the_float_network_of_integer_weights_stays_loaded() -> None:
-    weights = resolve(codec.DEFAULT_WEIGHTS)
-    first = weights.float_network()
-    assert weights.float_network() is first
-    assert resolve(codec.DEFAULT_WEIGHTS) is weights
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [(None, "which float weights"), (codec.DEFAULT_WEIGHTS, "not of floats"), ("none-1", "none-1")],
-)
-def test_weights_without_a_float_network_are_a_named_error(
-    source: str | None, message: str
-) -> None:
-    weights = replace(resolve(codec.DEFAULT_WEIGHTS), source=source)
-    with pytest.raises(WeightsError, match=message):
-        weights.float_network()

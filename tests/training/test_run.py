@@ -16,6 +16,7 @@ from lic import codec
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import read_manifest
 from lic.codec.weights import load_weights
+from lic.models.weights_file import load_network
 from lic.training.checkpoint import CHECKPOINT, load_checkpoint
 from lic.training.config import CONFIG, TrainingConfig
 from lic.training.errors import SettingsError, TrainingError, TrainingInterruptedError
@@ -116,7 +117,7 @@ def test_bad_words_for_a_run_are_named_errors_before_it_begins(
 def test_weights_are_fine_tuned_from_where_they_are(
     tmp_path: Path, folder: Path, tiny_path: str
 ) -> None:
-    first = load_weights(Path(tiny_path), "tiny").float_network().state_dict()
+    first = load_network(Path(tiny_path))[1].state_dict()
     out = tmp_path / "run"
     train(out, folder, "preset=", f"init={tiny_path}", "learning_rate=1e-6", steps=8)
     state = load_checkpoint(out, CPU)["ema"]
