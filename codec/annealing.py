@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lic.codec.container import Header
@@ -26,7 +28,8 @@ from lic.codec.gradients import Gradients, gradients_of
 from lic.codec.latent_coding import CodedTile, encode_latents
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report
-from lic.codec.tiling import Region, cut
+from lic.codec.refinement import tile_targets
+from lic.codec.tiling import Region
 from lic.entropy_coding import MEAN_UNIT
 from lic.integer_networks.codec_network import LATENT_STRIDE
 from lic.models.mixture import Mixture
@@ -194,8 +197,7 @@ class _Picture:
 
     def latents(self, region: Region) -> Tensor:
         """The decoded latents of a region, (1, M, h, w)."""
-        part = np.ascontiguousarray(self.plane[region.slices])[None]
-        return torch.from_numpy(part).permute(0, 3, 1, 2).float()
+        return _first(self.plane[region.slices][None])
 
 
 def improve(
@@ -205,7 +207,7 @@ def improve(
     header: Header,
     iterations: int,
     report: Report,
-) -> None:
+) -> list[CodedTile]:
     """Anneal each of the tiles of a picture (height, width, 3), for so many iterations.
 
     A tile's new stream is taken if it lowers R + lambda D of the whole picture, by the stream's
@@ -220,6 +222,7 @@ def improve(
         plane[region.slices] = tile.decoded
     picture = _Picture(pixels, executor, header.quality, plane)
     total, done = iterations * len(tiles), 0
+    found = []
 
     def count() -> None:
         nonlocal done
@@ -236,18 +239,23 @@ def improve(
             seen.within(outer),
             part.permute(2, 0, 1)[None],
         )
-        around, core = cut(pixels, tile.region, halo * LATENT_STRIDE)
-        y, z = network.start(around, core.scaled_down(LATENT_STRIDE))
+        y = _first(tile_targets(executor, tile, header.quality) * MEAN_UNIT)
+        z = network.side(_first(tile.latents[None]))
         y, z = anneal(network, sight, y, z, header.skip_below, iterations, count)
         targets = (y / MEAN_UNIT).round().long().permute(0, 2, 3, 1).numpy()
         side = z.round().int().permute(0, 2, 3, 1).numpy()
-        streams, decoded = encode_latents(
+        (stream,), decoded = encode_latents(
             executor, targets, side, header.quality, header.skip_below
         )
         before = 8 * len(tile.stream) + network.trade_off * picture.error(seen)
         plane[region.slices] = decoded[0]
-        after = 8 * len(streams[0]) + network.trade_off * picture.error(seen)
-        if after < before:
-            tile.stream, tile.decoded = streams[0], decoded[0]
-        else:
-            plane[region.slices] = tile.decoded
+        after = 8 * len(stream) + network.trade_off * picture.error(seen)
+        better = after < before
+        found.append(replace(tile, stream=stream, decoded=decoded[0]) if better else tile)
+        plane[region.slices] = found[-1].decoded
+    return found
+
+
+def _first(array: NDArray[Any]) -> Tensor:
+    """(B, h, w, C) to a tensor (B, C, h, w) of float32."""
+    return torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float()

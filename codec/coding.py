@@ -19,9 +19,10 @@ from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReferen
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError, extra
 from lic.codec.executors import Executor
 from lic.codec.latent_coding import CodedTile, decode_latents, encode_latents
-from lic.codec.layering import Choice, choose
+from lic.codec.layering import Choice, bit_worth, choose, squared_error
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
+from lic.codec.refinement import refined
 from lic.codec.synthesis import Synthesis
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, tiles, tiles_met
 from lic.codec.weights import Weights
@@ -33,7 +34,9 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
-ITERATIONS = (0, 1, 3, 10, 20, 30, 60, 100, 200, 400)
+REFINEMENTS = (0, 1, 3, 1, 1, 1, 1, 1, 1, 1)
+"""How often a picture is refined, by effort."""
+ITERATIONS = (0, 0, 0, 10, 20, 30, 60, 100, 200, 400)
 """Of annealing, by effort."""
 MAX_EFFORT = len(ITERATIONS) - 1
 _NO_BOXES: Mapping[str, bytes] = MappingProxyType({})
@@ -63,7 +66,7 @@ def encode_picture(
         raise PictureError(f"the quality must lie between 0 and 100, not {quality}")
     if max_error is not None and not 0 <= max_error <= 255:
         raise PictureError(f"the largest error must lie between 0 and 255, not {max_error}")
-    if effort:
+    if ITERATIONS[effort]:
         with extra("torch", "torch"):
             from lic.codec.annealing import improve
     height, width = pixels.shape[:2]
@@ -84,17 +87,29 @@ def encode_picture(
         )
         choices = [Choice(b"", layer) for layer in layers]
     else:
+        executor, passes = weights.executor, 1 + REFINEMENTS[effort]
+
+        def pass_report(number: int) -> Report:
+            if ITERATIONS[effort]:
+                return ignore
+            return lambda done, total: report(number * total + done, passes * total)
+
         coded = list(
             _side_by_side(
-                lambda region: _encode_tile(pixels, region, header, weights),
+                lambda region: _encode_tile(pixels, region, header, executor),
                 regions,
-                ignore if effort else report,
+                pass_report(0),
             )
         )
-        choices = _choose(pixels, coded, header, weights.executor)
-        if effort and any(choice.stream for choice in choices):
-            improve(weights.executor, pixels, coded, header, ITERATIONS[effort], report)
-            choices = _choose(pixels, coded, header, weights.executor)
+        synthesis = Synthesis(executor, header)
+        shown = _shown(synthesis, coded, coded)
+        for number in range(1, passes):
+            coded, shown = _refine(pixels, coded, shown, synthesis, header, pass_report(number))
+        choices = _choose(pixels, coded, shown, synthesis, header)
+        if ITERATIONS[effort] and any(choice.stream for choice in choices):
+            coded = improve(executor, pixels, coded, header, ITERATIONS[effort], report)
+            shown = _shown(synthesis, coded, coded)
+            choices = _choose(pixels, coded, shown, synthesis, header)
     return Container(
         header,
         WeightsReference(weights.id, weights.digest),
@@ -105,33 +120,72 @@ def encode_picture(
     ).to_bytes()
 
 
+def _shown(synthesis: Synthesis, tiles: Sequence[CodedTile], wanted: Sequence[CodedTile]) -> Pixels:
+    """The picture (height, width, 3) that is decoded of tiles, where the wanted ones lie."""
+    for tile in tiles:
+        synthesis.put(tile.region, tile.decoded)
+    shown = np.zeros((synthesis.picture.height, synthesis.picture.width, 3), np.uint8)
+
+    def show(tile: CodedTile) -> None:
+        place = tile.region.common(synthesis.picture)
+        shown[place.slices] = synthesis.pixels(place)
+
+    deque(_side_by_side(show, wanted), maxlen=0)
+    return shown
+
+
+def _refine(
+    pixels: Pixels,
+    tiles: list[CodedTile],
+    shown: Pixels,
+    synthesis: Synthesis,
+    header: Header,
+    report: Report,
+) -> tuple[list[CodedTile], Pixels]:
+    """The tiles that are the better for `refinement`, and the others as they were; and the picture.
+
+    Better is what costs less by rate and distortion.
+    """
+    executor = synthesis.executor
+    others = list(_side_by_side(lambda tile: refined(executor, shown, tile, header), tiles, report))
+    after = _shown(synthesis, others, others)
+
+    def cost(tile: CodedTile, picture: Pixels) -> float:
+        place = tile.region.common(synthesis.picture)
+        error = squared_error(pixels[place.slices], picture[place.slices])
+        return 8 * len(tile.stream) + error / bit_worth(header.quality)
+
+    better = [cost(new, after) < cost(old, shown) for new, old in zip(others, tiles, strict=True)]
+    if all(better):
+        return others, after
+    chosen = [new if best else old for new, old, best in zip(others, tiles, better, strict=True)]
+    return chosen, _shown(synthesis, chosen, chosen) if any(better) else shown
+
+
 def _choose(
-    pixels: Pixels, coded: list[CodedTile], header: Header, executor: Executor
+    pixels: Pixels,
+    tiles: list[CodedTile],
+    shown: Pixels,
+    synthesis: Synthesis,
+    header: Header,
 ) -> list[Choice]:
     """How each tile is coded at last, by what the decoder would show of it."""
-    shown, picture = Synthesis(executor, header), Region(0, 0, header.height, header.width)
-    for tile in coded:
-        shown.put(tile.region, tile.decoded)
 
-    def choose_tile(tile: CodedTile, drop: bool = True) -> Choice:
-        source, base = pixels[tile.region.slices], shown.pixels(tile.region.common(picture))
-        return choose(source, base, tile.stream, header.quality, drop=drop, correct=executor.exact)
+    def choose_tile(tile: CodedTile, picture: Pixels, drop: bool) -> Choice:
+        place = tile.region.common(synthesis.picture)
+        source, base = pixels[place.slices], picture[place.slices]
+        exact = synthesis.executor.exact
+        return choose(source, base, tile.stream, header.quality, drop=drop, correct=exact)
 
-    choices = list(_side_by_side(choose_tile, coded))
-    dropped = [not choice.stream for choice in choices]
-    if not any(dropped) or all(dropped):
+    choices = list(_side_by_side(lambda tile: choose_tile(tile, shown, True), tiles))
+    kept = [tile for tile, choice in zip(tiles, choices, strict=True) if choice.stream]
+    if not kept or len(kept) == len(tiles):
         return choices
     # Beside a tile that the network does not code, it shows other pixels than before.
-    for tile, drop in zip(coded, dropped, strict=True):
-        if drop:
-            shown.put(tile.region, 0)
-    kept = iter(
-        _side_by_side(
-            lambda tile: choose_tile(tile, drop=False),
-            [tile for tile, drop in zip(coded, dropped, strict=True) if not drop],
-        )
-    )
-    return [choice if drop else next(kept) for choice, drop in zip(choices, dropped, strict=True)]
+    synthesis.clear()
+    shown = _shown(synthesis, kept, kept)
+    again = _side_by_side(lambda tile: choose_tile(tile, shown, False), kept)
+    return [next(again) if choice.stream else choice for choice in choices]
 
 
 def _side_by_side(
@@ -148,9 +202,8 @@ def _side_by_side(
             yield result
 
 
-def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weights) -> CodedTile:
+def _encode_tile(pixels: Pixels, region: Region, header: Header, executor: Executor) -> CodedTile:
     """A tile's stream, and what it decodes to."""
-    executor = weights.executor
     part, core = cut(pixels, region, executor.halo * LATENT_STRIDE)
     rows, columns = core.scaled_down(LATENT_STRIDE).slices
     latents = executor.analyse(part[None], header.quality)[:, rows, columns]
@@ -158,7 +211,7 @@ def _encode_tile(pixels: Pixels, region: Region, header: Header, weights: Weight
     side = executor.side_information(latents, header.quality)
     targets = executor.targets(latents, header.quality)
     streams, decoded = encode_latents(executor, targets, side, header.quality, header.skip_below)
-    return CodedTile(region, streams[0], decoded[0])
+    return CodedTile(region, latents[0], side[0], streams[0], decoded[0])
 
 
 def decode_pixels(

@@ -19,8 +19,6 @@ from lic.codec.executors.integers import IntegerExecutor
 from lic.codec.executors.relaxed import RelaxedGraph, gained, saturated
 from lic.codec.executors.torch import FloatExecutor
 from lic.codec.layering import bit_worth
-from lic.codec.pixels import Pixels
-from lic.codec.tiling import Region
 from lic.entropy_coding import MEAN_UNIT
 from lic.integer_networks.codec_network import (
     SIDE_LIMIT,
@@ -43,11 +41,8 @@ class Gradients(Protocol):
         """Lambda: bits for a squared 8-bit error, averaged over colours and summed over pixels."""
         ...
 
-    def start(self, pixels: Pixels, core: Region) -> tuple[Tensor, Tensor]:
-        """Latents of a part of a picture (H, W, 3), and the side information (1, Z, h/4, w/4).
-
-        Neither is rounded. ``core`` is the tile in the part's latents.
-        """
+    def side(self, latents: Tensor) -> Tensor:
+        """The side information (1, Z, h/4, w/4) of latents in the network's units, not rounded."""
         ...
 
     def side_bits(self, side: Tensor) -> Tensor:
@@ -88,12 +83,10 @@ class FloatGradients:
         return float(self._model.lambda_at(self._quality))
 
     @torch.no_grad()
-    def start(self, pixels: Pixels, core: Region) -> tuple[Tensor, Tensor]:
-        """What the transforms give."""
-        x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        y = self._model.analysis(x, self._quality)[(..., *core.slices)].contiguous()
-        z: Tensor = self._model.hyper_analysis(y, self._quality)
-        return y * self._model.entropy.latent_gain(self._quality), z
+    def side(self, latents: Tensor) -> Tensor:
+        """The model's own."""
+        z: Tensor = self._model.hyper_analysis(latents, self._quality)
+        return z
 
     def side_bits(self, side: Tensor) -> Tensor:
         """By the learned densities."""
@@ -120,7 +113,7 @@ class IntegerGradients:
     def __init__(self, executor: IntegerExecutor, quality: int) -> None:
         network = executor.network
         relaxed = partial(RelaxedGraph, quality=quality)
-        self._executor, self._network, self._quality = executor, network, quality
+        self._network, self._quality = network, quality
         self._hyper_analysis = relaxed(network.hyper_analysis)
         self._hyper_synthesis = relaxed(network.hyper_synthesis)
         self._steps = [relaxed(step) for step in network.steps]
@@ -137,15 +130,10 @@ class IntegerGradients:
         return 3 / bit_worth(self._quality)
 
     @torch.no_grad()
-    def start(self, pixels: Pixels, core: Region) -> tuple[Tensor, Tensor]:
-        """What the analysis gives, and the side information before it is rounded."""
-        latents = self._executor.analyse(pixels[None], self._quality)[:, *core.slices]
-        steps = self._executor.targets(latents, self._quality) * MEAN_UNIT
-        y, activations = (
-            torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float()
-            for array in (steps, latents)
-        )
-        return y, self._hyper_analysis(activations)
+    def side(self, latents: Tensor) -> Tensor:
+        """By the graph of the hyper analysis."""
+        z: Tensor = self._hyper_analysis(latents)
+        return z
 
     def side_bits(self, side: Tensor) -> Tensor:
         """Bits by the tables, linear between whole symbols; those beyond count as the last."""

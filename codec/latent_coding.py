@@ -16,23 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.executors import Executor, Integers, Latents, StepParameters
+from lic.codec.rounding import STEP, chosen_symbols
 from lic.codec.tiling import Region
 from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
 from lic.integer_networks.codec_network import LATENT_LIMIT
 
-_STEP = 64
-_SYMBOL_LIMIT = 2**31 - 1
 
-
-@dataclass
+@dataclass(frozen=True, eq=False)
 class CodedTile:
-    """A tile as the encoder has it; annealing replaces what it improves."""
+    """A tile as the encoder has it."""
 
     region: Region
     """Its place in the padded picture, in pixels."""
+    latents: Latents
+    """What the analysis makes of it, (h, w, M)."""
+    side: Integers
+    """Symbols (h/4, w/4, Z) of its side information."""
     stream: bytes
     decoded: Latents
     """Latents (h, w, M) that the stream decodes to."""
+    correction: NDArray[np.int16] | int = 0
+    """What is added to the targets of the latents (h, w, M), in 1/64 step."""
 
 
 class Observer(Protocol):
@@ -67,7 +71,7 @@ def _coded(parameters: StepParameters, picture: int, skip_below: int) -> NDArray
 def _decoded(centres: Integers, coded: NDArray[np.intp], symbols: Integers) -> Integers:
     """The latents of a step (n,) in 1/64 step."""
     values = centres.astype(np.int64)
-    values[coded] += _STEP * symbols.astype(np.int64)
+    values[coded] += STEP * symbols.astype(np.int64)
     return np.clip(values, -LATENT_LIMIT, LATENT_LIMIT).astype(np.int32)
 
 
@@ -102,10 +106,9 @@ def encode_latents(
             coded = _coded(parameters, picture, skip_below)
             centres = parameters.centres[picture]
             residual = wanted[picture][coded] - centres[coded]
-            symbols = np.clip(
-                (residual + _STEP // 2) // _STEP, -_SYMBOL_LIMIT, _SYMBOL_LIMIT
-            ).astype(np.int32)
-            encoder.put_mixture(symbols, parameters.mixtures[picture].select(coded))
+            mixtures = parameters.mixtures[picture].select(coded)
+            symbols = chosen_symbols(residual, mixtures)
+            encoder.put_mixture(symbols, mixtures)
             values[picture] = _decoded(centres, coded, symbols)
             encoder.check(values[picture])
         return values

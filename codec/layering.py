@@ -74,8 +74,7 @@ def choose(
     network shows may be corrected.
     """
     settings = layer_settings(quality)
-    difference = source.astype(np.int32) - base
-    squares = np.einsum("ijk,ijk->ij", difference, difference)
+    squares = _squares(source, base)
     error = int(squares.sum(dtype=np.int64))
     bits = 8 * len(stream)
     network_worth = bit_worth(quality)
@@ -90,6 +89,18 @@ def choose(
     if correct and (fine or 0 < broken < _FEW or (broken and not drop)):
         candidates.append(_candidate(source, base, stream, settings))
     return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def squared_error(source: Pixels, shown: Pixels) -> int:
+    """The sum of all samples' squared errors."""
+    return int(_squares(source, shown).sum(dtype=np.int64))
+
+
+def _squares(source: Pixels, shown: Pixels) -> NDArray[np.int32]:
+    """Each pixel's squared error, summed over its samples."""
+    difference = source.astype(np.int32) - shown
+    squares: NDArray[np.int32] = np.einsum("ijk,ijk->ij", difference, difference)
+    return squares
 
 
 def _candidate(

@@ -24,10 +24,11 @@ computed from them, is in it.
 `FactorizedTables`        fixed distributions, one per channel
 `Encoder`, `Decoder`      the coder; streams of both kinds of symbols, in any order
 `mixture_bits`, ...       what the symbols ideally cost, without coding them
+`mixture_counts`          how probable each symbol is, as the coder sees it
 ========================  ==================================================================
 """
 
-from .coder import Decoder, Encoder, factorized_bits, mixture_bits
+from .coder import Decoder, Encoder, factorized_bits, mixture_bits, mixture_counts
 from .errors import CorruptStreamError
 from .factorized import FactorizedTables
 from .mixture import MixtureParameters, scale_index
@@ -45,6 +46,7 @@ __all__ = [
     "MixtureParameters",
     "factorized_bits",
     "mixture_bits",
+    "mixture_counts",
     "scale_index",
     "stream_lanes",
 ]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from . import _native, tables
 from .factorized import FactorizedTables
 from .mixture import MixtureParameters
-from .stream import BaseDecoder, BaseEncoder, IntegerVector, Symbols
+from .stream import BaseDecoder, BaseEncoder, IntegerVector, Symbols, as_int32
 
 _TABLES = _native.Tables(tables.INVERSE_SCALE, tables.REACH, tables.QUANTILE)
 
@@ -91,6 +93,30 @@ class Decoder(BaseDecoder):
 
     def _finish(self, check: int) -> None:
         self._native.finish(check)
+
+
+def mixture_counts(
+    symbols: IntegerVector, parameters: MixtureParameters, *, isa: str | None = None
+) -> Symbols:
+    """Return how many of the 2**18 counts of its mixture each of the symbols (n,) has, int32.
+
+    A symbol at an end of its mixture's window, or beyond, has one. ``isa`` limits the instruction
+    set, for tests; the counts are the same. Raises ValueError like `Encoder.put_mixture`.
+    """
+    vector = as_int32("symbols", symbols)
+    if vector.size != len(parameters):
+        raise ValueError(f"{vector.size} symbols have {len(parameters)} mixtures")
+    counts = np.empty_like(vector)
+    _native.mixture_counts(
+        _TABLES,
+        chosen_instruction_set(isa),
+        vector,
+        parameters.logits,
+        parameters.means,
+        parameters.scales,
+        counts,
+    )
+    return counts
 
 
 def mixture_bits(symbols: IntegerVector, parameters: MixtureParameters) -> float:

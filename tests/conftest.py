@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A process for each core is running tests already; torch reads this when it is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Weights that are in the repository alone: earlier ones, and those of floats.
+os.environ["LIC_WEIGHTS"] = str(Path(__file__).parents[1] / "weights/unshipped")
 
 DATA = Path(__file__).parent / "data"
 TINY = DATA / "tiny.safetensors"

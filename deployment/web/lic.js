@@ -1,7 +1,7 @@
 // Decodes lic files in a browser, or in any program that runs WebAssembly.
 //
 //     import { Lic } from "./lic.js";
-//     const lic = await Lic.load("small-3.safetensors");
+//     const lic = await Lic.load("weights.safetensors");
 //     context.putImageData(lic.decode(bytes), 0, 0);
 //
 // lic.wasm, beside this file, is the library of lic.h; what is read from its memory is laid out as

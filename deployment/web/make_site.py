@@ -14,17 +14,19 @@ from pathlib import Path
 from urllib.parse import quote
 
 SOURCES = Path(__file__).parent
+# As index.html names it.
+WEIGHTS = "weights.safetensors"
 
 
 def make_site(site: Path, weights: Path) -> None:
-    """Complete a site; ``weights`` is the file that index.html names."""
+    """Complete a site; ``weights`` is the file that its page loads."""
     for name in ("index.html", "lic.js", "worker.js"):
         shutil.copyfile(SOURCES / name, site / name)
-    shutil.copyfile(weights, site / weights.name)
-    (site / "lic.html").write_text(_one_page(site, weights.name))
+    shutil.copyfile(weights, site / WEIGHTS)
+    (site / "lic.html").write_text(_one_page(site))
 
 
-def _one_page(site: Path, weights: str) -> str:
+def _one_page(site: Path) -> str:
     page = (site / "index.html").read_text()
     wasm = f'"{_data_url(site / "lic.wasm")}"'
     module = (site / "lic.js").read_text().replace("export class", "class")
@@ -32,7 +34,7 @@ def _one_page(site: Path, weights: str) -> str:
     worker = _replaced((site / "worker.js").read_text(), 'import { Lic } from "./lic.js";', module)
     # Letters as they are: wasm's have been made of bytes already.
     page = _replaced(page, '"worker.js"', f'"data:text/javascript,{quote(worker, safe="+/=")}"')
-    return _replaced(page, f'"{weights}"', f'"{_data_url(site / weights)}"')
+    return _replaced(page, f'"{WEIGHTS}"', f'"{_data_url(site / WEIGHTS)}"')
 
 
 def _data_url(path: Path) -> str:

@@ -34,6 +34,21 @@ private:
 
 }  // namespace
 
+void mixture_counts(const Tables& tables, const Kernels& kernels, const int32_t* symbols,
+                    const MixtureArrays& arrays, int32_t* counts) {
+    const int components = static_cast<int>(arrays.components);
+    MixtureBlock block;
+    std::array<Interval, kBlock> intervals;
+    for (std::size_t begin = 0; begin < arrays.count; begin += kBlock) {
+        const std::size_t count = std::min(kBlock, arrays.count - begin);
+        kernels.prepare(tables, arrays, begin, count, block);
+        kernels.intervals(block, components, symbols + begin, count, intervals.data());
+        for (std::size_t i = 0; i < count; ++i) {
+            counts[begin + i] = static_cast<int32_t>(intervals[i].frequency);
+        }
+    }
+}
+
 Interval* Encoder::extend(std::size_t count) {
     const std::size_t before = intervals_.size();
     call_sizes_.push_back(count);

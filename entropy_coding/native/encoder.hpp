@@ -39,6 +39,10 @@ struct Uninitialized : std::allocator<T> {
     }
 };
 
+// How many of the 2^18 counts each of arrays.count symbols has; those beyond its window have one.
+void mixture_counts(const Tables& tables, const Kernels& kernels, const int32_t* symbols,
+                    const MixtureArrays& arrays, int32_t* counts);
+
 class Encoder {
 public:
     Encoder(const Tables& tables, const Kernels& kernels) : tables_(tables), kernels_(kernels) {}

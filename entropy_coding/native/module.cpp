@@ -104,6 +104,18 @@ NB_MODULE(_native, m) {
     m.def(
         "instruction_set", [](const char* limit) { return best_kernels(limit).name; }, "limit"_a);
 
+    m.def(
+        "mixture_counts",
+        [](const Tables& tables, const char* isa, Vector<int32_t> symbols, Matrix<int8_t> logits,
+           Matrix<int16_t> means, Matrix<uint8_t> scales, Output counts) {
+            const auto arrays = mixture_arrays(logits, means, scales, symbols.shape(0));
+            require(counts.shape(0) == arrays.count, "the shapes of symbols and counts differ");
+            const Kernels& chosen = kernels(isa);
+            nb::gil_scoped_release release;
+            mixture_counts(tables, chosen, symbols.data(), arrays, counts.data());
+        },
+        "tables"_a, "isa"_a, "symbols"_a, "logits"_a, "means"_a, "scales"_a, "counts"_a);
+
     nb::class_<CheckValue>(m, "CheckValue")
         .def(
             "__init__",

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from lic.codec import layering
 from lic.codec.executors import open_executor
 from lic.codec.latent_coding import encode_latents
-from lic.codec.tiling import Region
 from lic.codec.weights import Weights
 from lic.integer_networks.codec_network import CodecNetwork
 from lic.integer_networks.graph import MixtureArrays
@@ -100,7 +99,9 @@ def test_the_cost_of_rounded_latents_is_that_of_the_file(
     executor = tiny_weights.executor
     network = gradients_of(executor, quality)
     pixels = budgie[100:228, 100:228]
-    y, z = network.start(pixels, Region(0, 0, 8, 8))
+    latents = executor.analyse(pixels[None], quality)
+    targets = executor.targets(latents, quality)
+    y, z = first(targets) / 64, network.side(first(latents))
     bits = [network.side_bits(z.round())]
 
     def rounded(step: int, mixture: Mixture) -> torch.Tensor:
@@ -109,12 +110,11 @@ def test_the_cost_of_rounded_latents_is_that_of_the_file(
         return symbols + mixture.centre
 
     shown = network.synthesis(network.path(z.round(), rounded))
-    targets = np.rint(last(y) * 64).astype(np.int64)
     side = np.rint(last(z)).astype(np.int32)
     (stream,), decoded = encode_latents(executor, targets, side, quality, 0)
     assert 8 * len(stream) == pytest.approx(float(torch.stack(bits).sum()), rel=0.02, abs=80)
     expected = executor.synthesise(decoded, quality)
-    assert np.abs(last(shown) - expected).mean() < 1.5
+    assert np.abs(last(shown) - expected).mean() < 2
 
 
 def test_bits_of_side_information_are_linear_between_symbols(network: CodecNetwork) -> None:

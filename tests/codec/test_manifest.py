@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -48,18 +49,28 @@ ENTRY = WeightsEntry(
 )
 
 
-def test_the_packages_weights_are_those_of_its_manifest() -> None:
-    (folder,) = weights_folders()
-    manifest = read_manifest(folder)
-    assert codec.DEFAULT_WEIGHTS in manifest
-    files = {path.stem: path for path in folder.glob("*.safetensors")}
-    assert files.keys() == manifest.keys()
-    for name, path in files.items():
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest[name].sha256
+def test_each_folders_weights_are_those_of_its_manifest() -> None:
+    unshipped, package = weights_folders()
+    assert codec.DEFAULT_WEIGHTS in read_manifest(package)
+    for folder in (unshipped, package):
+        manifest = read_manifest(folder)
+        files = {path.stem: path for path in folder.glob("*.safetensors")}
+        assert files.keys() == manifest.keys()
+        for name, path in files.items():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == manifest[name].sha256
 
 
-def test_the_packages_weights_are_at_most_32_megabytes() -> None:
-    assert sum(p.stat().st_size for p in weights_folders()[0].iterdir() if p.is_file()) <= 32e6
+def test_the_packages_weights_are_of_integers_and_at_most_20_megabytes() -> None:
+    package = weights_folders()[-1]
+    assert {entry.kind for entry in read_manifest(package).values()} == {"integer"}
+    assert sum(p.stat().st_size for p in package.iterdir() if p.is_file()) <= 20e6
+
+
+def test_the_package_is_installed_without_the_weights_that_are_not_shipped() -> None:
+    from importlib.metadata import files
+
+    found = [str(path) for path in files("lic") or ()]
+    assert not any("unshipped" in path for path in found)
 
 
 def test_the_packages_manifest_tells_cost_provenance_and_measured_points() -> None:
@@ -142,7 +153,7 @@ def test_a_folder_in_use_comes_before_the_others(
     make_weights_folder: Callable[[Path, str, Path], WeightsEntry],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("LIC_WEIGHTS", "")
+    monkeypatch.setenv("LIC_WEIGHTS", os.environ["LIC_WEIGHTS"])  # which the calls change
     for name in ("one", "two"):
         make_weights_folder(tmp_path / name, "mine-1", TINY)
         assert use_folder(tmp_path / name) == "mine-1"

@@ -1,8 +1,8 @@
 """Makes the binary files of this folder again.
 
 ``python tests/data/regenerate.py tiny`` makes tiny.safetensors: the untrained preset tiny,
-disturbed a little and lowered to integers; ``... golden`` makes the golden files, by the default
-weights. Do so only if the format changes: golden files are there to show that it does not.
+disturbed a little and lowered to integers. ``... golden ID KIND...`` makes golden files of weights:
+do so for new weights, or if the format changes. Golden files are there to show that it does not.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from lic.codec.pixels import Picture, Pixels
 
 DATA = Path(__file__).parent
 GOLDEN = DATA / "golden.json"
-# Names to the arguments of `codec.encode`.
-FILES: dict[str, dict[str, Any]] = {
+# Kinds of files to the arguments of `codec.encode`.
+KINDS: dict[str, dict[str, Any]] = {
     "q10": {"quality": 10},
     "q55.5": {"quality": 55.5},
     "q95": {"quality": 95},
     "near-lossless": {"max_error": 2},
     "lossless": {"max_error": 0},
 }
+# Its bytes depend on zlib: it is to be decoded only.
+ALL_BOXES = "all-boxes"
 
 
 def make_tiny() -> None:
@@ -53,27 +55,23 @@ def make_tiny() -> None:
     (DATA / "tiny.safetensors").write_bytes(codec_bytes(network, "tiny-float"))
 
 
-def make_golden() -> None:
-    """Make the files of the default weights and their digests."""
+def make_golden(weights: str, *kinds: str) -> None:
+    """Make files of installed weights, and their digests."""
     pixels = read_picture(DATA / "budgie.png")
-    golden = {}
-    for kind, asked in FILES.items():
-        golden.update(_golden(kind, codec.encode(pixels, **asked), {"asked": asked}))
-    # Its bytes depend on zlib: it is to be decoded only.
-    golden.update(_golden("all-boxes", codec.encode(_with_everything(pixels), 90), {}))
+    golden = json.loads(GOLDEN.read_text())
+    for kind in kinds:
+        name = f"{weights}-{kind}.lic"
+        facts: dict[str, Any] = {"weights": weights}
+        if kind == ALL_BOXES:
+            data = codec.encode(_with_everything(pixels), 90, weights)
+        else:
+            data = codec.encode(pixels, weights=weights, **KINDS[kind])
+            facts["asked"] = KINDS[kind]
+        facts["sha256"] = hashlib.sha256(data).hexdigest()
+        facts["pixels_sha256"] = hashlib.sha256(codec.decode(data).tobytes()).hexdigest()
+        (DATA / name).write_bytes(data)
+        golden[name] = facts
     GOLDEN.write_text(json.dumps(golden, indent=1) + "\n")
-
-
-def _golden(kind: str, data: bytes, facts: dict[str, Any]) -> dict[str, Any]:
-    name = f"{codec.DEFAULT_WEIGHTS}-{kind}.lic"
-    (DATA / name).write_bytes(data)
-    facts = {
-        "weights": codec.DEFAULT_WEIGHTS,
-        **facts,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "pixels_sha256": hashlib.sha256(codec.decode(data).tobytes()).hexdigest(),
-    }
-    return {name: facts}
 
 
 def _with_everything(pixels: Pixels) -> Picture:
@@ -84,4 +82,4 @@ def _with_everything(pixels: Pixels) -> Picture:
 
 
 if __name__ == "__main__":
-    {"tiny": make_tiny, "golden": make_golden}[sys.argv[1]]()
+    {"tiny": make_tiny, "golden": make_golden}[sys.argv[1]](*sys.argv[2:])

@@ -26,7 +26,7 @@ from lic import codec
 from lic.codec.container import Header, read_container
 from lic.codec.errors import LicError, LimitError
 
-from .conftest import DATA, QUICK, ROOT, run
+from .conftest import DATA, QUICK, ROOT, SMALL, SMALL_ID, run
 
 if TYPE_CHECKING:
     from ..browser import Browser
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 THREADS = 3
 LOAD = f"""(async () => {{
   const {{ Lic }} = await import("./lic.js");
-  globalThis.lic = await Lic.load("small-3.safetensors", undefined, {THREADS});
+  globalThis.lic = await Lic.load("weights.safetensors", undefined, {THREADS});
 }})()"""
 DECODE = """(async () => {
   const bytes = await (await fetch(DATA)).arrayBuffer();
@@ -81,7 +81,8 @@ def site(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
         if not shutil.which(tool):
             pytest.skip(f"needs {tool}: Emscripten makes WebAssembly")
     build = tmp_path_factory.mktemp("web")
-    run("emcmake", "cmake", "-S", ROOT / "deployment", "-B", build, *QUICK)
+    options = [*QUICK, f"-DLIC_WEIGHTS={SMALL}"]
+    run("emcmake", "cmake", "-S", ROOT / "deployment", "-B", build, *options)
     run("cmake", "--build", build, "--parallel", "2")
     return build / "site"
 
@@ -122,7 +123,7 @@ def assert_decodes(browser: Browser, name: str, data: bytes) -> None:
     wanted = np.asarray(codec.decode_picture(data).to_image().convert("RGBA"))
     assert (found["height"], found["width"]) == wanted.shape[:2]
     assert bytes(found["digest"]) == hashlib.sha256(wanted.tobytes()).digest(), name
-    assert found["info"]["weightsId"] == "small-3"
+    assert found["info"]["weightsId"] == SMALL_ID
     assert found["info"]["quality"] == codec.read_header(data).quality / 100
 
 
@@ -142,7 +143,7 @@ def test_a_browser_decodes_to_the_same_pixels_and_errors(
     assert other["status"] == 4
     # The checksum fits; what is damaged is found while threads work.
     random = np.random.default_rng(2)
-    container = read_container(files["small-3-q10"], 2**22)
+    container = read_container(files[f"{SMALL_ID}-q10"], 2**22)
     for _ in range(12):
         stream = bytearray(container.streams[0])
         stream[random.integers(len(stream))] ^= 1 << int(random.integers(8))
@@ -174,7 +175,7 @@ def test_one_thread_decodes_where_no_other_starts(
 def test_a_page_shows_a_linked_picture_and_asks_for_nothing_from_elsewhere(
     browser: Browser, address: str, isolated: bool, site: Path
 ) -> None:
-    (site / "in.lic").write_bytes((DATA / "small-3-q10.lic").read_bytes())
+    (site / "in.lic").write_bytes((DATA / f"{SMALL_ID}-q10.lic").read_bytes())
     # The page is another one than before, and so is loaded anew.
     browser.open(f"{address}/index.html?linked#in.lic")
     assert browser.run(SHOWN).startswith("in.lic: 512 x 512, 4564 bytes, ")
@@ -186,7 +187,7 @@ def test_a_page_shows_a_linked_picture_and_asks_for_nothing_from_elsewhere(
 
 
 def test_one_page_needs_no_server(browser: Browser, site: Path) -> None:
-    data = (DATA / "small-3-q10.lic").read_bytes()
+    data = (DATA / f"{SMALL_ID}-q10.lic").read_bytes()
     browser.open(f"{(site / 'lic.html').as_uri()}#{data_url(data)}")
     assert f": 512 x 512, {len(data)} bytes, " in browser.run(SHOWN)
     assert browser.requests() == [(site / "lic.html").as_uri()]

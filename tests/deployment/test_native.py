@@ -26,7 +26,7 @@ from lic.codec.picture import read_picture
 from lic.codec.pixels import Picture
 from lic.codec.weights import Weights, load_weights, resolve
 
-from .conftest import DATA, ROOT, SMALL, Decoded, DecodeMany, run
+from .conftest import DATA, ROOT, SMALL, SMALL_ID, Decoded, DecodeMany, run
 
 TINY = DATA / "tiny.safetensors"
 MAX_PIXELS = 2**22
@@ -64,13 +64,13 @@ def test_files_of_all_kinds_decode_to_the_same_pixels(
     assert {name: one.message for name, one in zip(files, decoded, strict=True)} == dict.fromkeys(
         files, ""
     )
-    outcomes_agree(decoded, list(files.values()), resolve("small-3"))
+    outcomes_agree(decoded, list(files.values()), resolve(SMALL_ID))
 
 
 def test_tiles_of_a_picture_fit_without_seams(
     decode_many: DecodeMany, budgie: NDArray[np.uint8]
 ) -> None:
-    weights = resolve("small-3")
+    weights = resolve(SMALL_ID)
     data = [encode_picture(budgie[:200, :330], 50, weights, tile=tile) for tile in (64, 128)]
     outcomes_agree(decode_many([(SMALL, one) for one in data]), data, weights)
 
@@ -109,7 +109,7 @@ def parts_of(width: int, height: int, seed: int) -> list[tuple[int, ...]]:
 def test_parts_and_small_versions_are_the_pixels_of_the_package(
     decode_parts: DecodeParts, files: dict[str, bytes], budgie: NDArray[np.uint8]
 ) -> None:
-    weights = resolve("small-3")
+    weights = resolve(SMALL_ID)
     tiled = [encode_picture(budgie[:200, :330], q, weights, tile=128) for q in (50, 97)]
     for seed, data in enumerate([*files.values(), *tiled]):
         header = read_container(data, MAX_PIXELS).header
@@ -132,7 +132,7 @@ def test_parts_that_a_picture_does_not_have_are_told(
 def test_five_hundred_damaged_files_decode_or_give_the_same_error(
     decode_many: DecodeMany, fuzzer: Fuzzer
 ) -> None:
-    fuzz_files, weights = fuzzer("fuzz_files"), resolve("small-3")
+    fuzz_files, weights = fuzzer("fuzz_files"), resolve(SMALL_ID)
     random = np.random.default_rng(5)
     valid = fuzz_files.valid_files(weights)
     damaged = list(islice(fuzz_files.inputs(valid, random), 300))
@@ -154,7 +154,8 @@ def test_planes_of_alpha_are_read_however_zlib_wrote_them(
     plane = pixels[:, :, 0].tobytes() + bytes(90 * 40) + b"ab" * (90 * 40)
     random = np.random.default_rng(1)
     files = []
-    container = read_container(codec.encode(np.tile(pixels, (1, 2, 1)), max_error=9), MAX_PIXELS)
+    lossy = codec.encode(np.tile(pixels, (1, 2, 1)), weights=SMALL_ID, max_error=9)
+    container = read_container(lossy, MAX_PIXELS)
     for level in (0, 1, 6, 9):
         for strategy in (
             zlib.Z_DEFAULT_STRATEGY,
@@ -171,7 +172,7 @@ def test_planes_of_alpha_are_read_however_zlib_wrote_them(
                 alpha = bytes([prediction]) + content
                 files.append(replace(container, alpha=alpha).to_bytes())
     decoded = decode_many([(SMALL, data) for data in files])
-    outcomes_agree(decoded, files, resolve("small-3"))
+    outcomes_agree(decoded, files, resolve(SMALL_ID))
     assert [one.status for one in decoded[::4]] == [0] * (len(files) // 4)
 
 
@@ -208,12 +209,13 @@ def test_damaged_weights_are_refused_or_decode_as_the_package_decodes(
 def test_wrong_calls_are_told_from_damaged_files(native: Path, tmp_path: Path) -> None:
     path = tmp_path / "in.lic"
     pixels = read_picture(DATA / "budgie.png")[:40, :60]
-    path.write_bytes(codec.encode(Picture(pixels, metadata=Metadata(icc=b"profile")), 50))
+    picture = Picture(pixels, metadata=Metadata(icc=b"profile"))
+    path.write_bytes(codec.encode(picture, 50, SMALL_ID))
     run(native / "check_api", SMALL, TINY, path)
 
 
 def test_the_example_writes_a_picture_or_nothing(native: Path, tmp_path: Path) -> None:
-    golden, out = DATA / "small-3-q10.lic", tmp_path / "out.pam"
+    golden, out = DATA / f"{SMALL_ID}-q10.lic", tmp_path / "out.pam"
     run(native / "lic_decode", SMALL, golden, out)
     header, _, pixels = out.read_bytes().partition(b"ENDHDR\n")
     assert header == b"P7\nWIDTH 512\nHEIGHT 512\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\n"
