@@ -156,7 +156,7 @@ class Encoding:
     target: Target | None
     max_error: int | None
     weights: str
-    effort: int
+    effort: int | None
     device: str
     strip: tuple[str, ...]
     """Kinds of metadata that are left out."""
@@ -254,11 +254,10 @@ _ENCODING_OPTIONS = (
     click.option(
         "--effort",
         type=click.IntRange(0, 9),
-        default=0,
-        show_default=True,
+        show_default="1",
         metavar="0..9",
-        help="Time spent on a smaller file: 0 is quick, 3 worth a second or ten, 9 takes minutes; "
-        "all but 0 need torch.",
+        help="Time spent on a smaller file: 1 takes twice as long as 0, 3 ten times, 9 takes "
+        "minutes; 3 and more need torch.",
     ),
     parts.strip,
     device,
@@ -277,7 +276,7 @@ def encoding_options(command: Callable[..., None]) -> Callable[..., None]:
         lossless: bool,
         max_error: int | None,
         weights: str,
-        effort: int,
+        effort: int | None,
         strip: tuple[str, ...],
         device: str,
         **rest: Any,

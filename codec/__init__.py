@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     from lic.codec.weights import Weights
 
 DEFAULT_WEIGHTS = "base-2"
+DEFAULT_EFFORT = 1
 DEFAULT_QUALITY = 50.0
 MAX_PIXELS = 2**28
 MAX_REDUCTION = 64
 
 __all__ = [
+    "DEFAULT_EFFORT",
     "DEFAULT_QUALITY",
     "DEFAULT_WEIGHTS",
     "MAX_PIXELS",
@@ -69,7 +71,7 @@ def encode(
     picture: NDArray[np.uint8] | Image | Picture,
     quality: float = DEFAULT_QUALITY,
     weights: str | Weights = DEFAULT_WEIGHTS,
-    effort: int = 0,
+    effort: int | None = None,
     report: Report = ignore,
     device: str = "cpu",
     target: Target | None = None,
@@ -88,8 +90,9 @@ def encode(
     weights
         An installed weights' id, or weights loaded by `lic.codec.weights.load_weights`.
     effort
-        0 to 9: how long the encoder searches for fewer bits, or a better picture, by annealing
-        (`lic.codec.annealing`); the README has times. All but 0 need torch.
+        0 to 9: how long the encoder searches for fewer bits, or a better picture; the README has
+        times. 1 and 2 refine latents (`lic.codec.refinement`); those above anneal them, too
+        (`lic.codec.annealing`), and need torch. By default 1.
     report
         Called with how much of an encode is done, and of how much: tiles, or steps of annealing.
     device
@@ -115,6 +118,7 @@ def encode(
 
     if max_error is not None and (target is not None or effort):
         raise PictureError("a largest error excludes a target and an effort")
+    chosen = DEFAULT_EFFORT if effort is None else effort
     whole = _as_picture(picture)
     pixels, alpha = whole.pixels, whole.alpha
     # A largest error holds for invisible pixels, too.
@@ -137,12 +141,12 @@ def encode(
         )
 
     if target is None:
-        return encode_at(quality, effort)
+        return encode_at(quality, chosen)
 
     def shown(data: bytes) -> NDArray[np.uint8]:
         return decode_picture(data, loaded).pixels
 
-    return encode_to_target(encode_at, shown, pixels, target, effort)
+    return encode_to_target(encode_at, shown, pixels, target, chosen)
 
 
 def _as_picture(picture: NDArray[np.uint8] | Image | Picture) -> Picture:

@@ -46,7 +46,7 @@ def encode_many(
     pictures: Iterable[NDArray[np.uint8] | Image | Picture],
     quality: float = DEFAULT_QUALITY,
     weights: str | Weights = DEFAULT_WEIGHTS,
-    effort: int = 0,
+    effort: int | None = None,
     device: str = "cpu",
     target: Target | None = None,
     max_error: int | None = None,

@@ -90,7 +90,7 @@ def _save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
             shown,
             quality=options.get("quality", DEFAULT_QUALITY),
             weights=options.get("weights", DEFAULT_WEIGHTS),
-            effort=options.get("effort", 0),
+            effort=options.get("effort"),
             device=options.get("device", "cpu"),
             target=Target(**targets) if any(v is not None for v in targets.values()) else None,
             max_error=0 if options.get("lossless") else options.get("max_error"),

@@ -15,6 +15,7 @@ from lic.entropy_coding import (
     MixtureParameters,
     factorized_bits,
     mixture_bits,
+    mixture_counts,
 )
 from lic.entropy_coding.coder import instruction_sets
 from lic.entropy_coding.reference import (
@@ -183,3 +184,15 @@ def test_the_bits_of_symbols_sum_to_what_the_native_coder_counts(data):
     channels = np.zeros(count, np.int32)
     bits = symbol_bits(symbols, TableDistributions(channels, tables))
     assert bits.sum() == pytest.approx(factorized_bits(symbols, channels, tables))
+
+
+@given(st.data())
+def test_counts_of_symbols_are_the_reference_s_on_every_instruction_set(data):
+    count = data.draw(st.integers(1, 30))
+    symbols = data.draw(hnp.arrays(np.int32, count, elements=st.integers(-9, 9) | INT32))
+    parameters = data.draw(grids(3, count))
+    model = MixtureDistributions(parameters)
+    v = np.clip(symbols.astype(np.int64), model.low, model.high)
+    expected = model.cumulative(v + 1) - model.cumulative(v)
+    for isa in instruction_sets():
+        assert (mixture_counts(symbols, parameters, isa=isa) == expected).all()
