@@ -25,7 +25,7 @@ def test_a_symbol_is_the_nearest_or_the_next_one_towards_zero(
     nearest = ((residuals + 32) // 64).clip(-(2**31) + 1, 2**31 - 1)
     assert ((symbols == nearest) | (symbols == nearest - np.sign(nearest))).all()
     moved = symbols != nearest
-    assert (np.abs(residuals)[moved] - 64 * np.abs(nearest)[moved] <= -32 + 14).all()
+    assert (np.abs(residuals)[moved] - 64 * np.abs(nearest)[moved] <= -32 + 9).all()
 
 
 def test_improbable_symbols_give_way_and_probable_ones_do_not() -> None:

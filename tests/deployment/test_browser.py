@@ -178,7 +178,7 @@ def test_a_page_shows_a_linked_picture_and_asks_for_nothing_from_elsewhere(
     (site / "in.lic").write_bytes((DATA / f"{SMALL_ID}-q10.lic").read_bytes())
     # The page is another one than before, and so is loaded anew.
     browser.open(f"{address}/index.html?linked#in.lic")
-    assert browser.run(SHOWN).startswith("in.lic: 512 x 512, 4290 bytes, ")
+    assert browser.run(SHOWN).startswith("in.lic: 512 x 512, 4408 bytes, ")
     cores = browser.run("navigator.hardwareConcurrency")
     threads = f"Ready: {min(cores, 8)} threads." if isolated and cores > 1 else "Ready."
     assert browser.run("state.textContent") == threads
