@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -46,5 +47,5 @@ def tiny_installed(
     entry = make_weights_folder(folder, "tiny-1", TINY)
     write_manifest(folder, {"tiny-1": replace(entry, kind="integer", source="tiny-0")})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDERS_VARIABLE, str(folder))
+        patch.setenv(FOLDERS_VARIABLE, str(folder), prepend=os.pathsep)
         yield "tiny-1"
