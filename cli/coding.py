@@ -17,7 +17,7 @@ from lic.cli import parts
 from lic.cli.batch import Done, Options, run
 from lic.cli.jobs import Existing, Job, Naming, plan
 from lic.cli.weights import weights_folder, weights_id
-from lic.codec import DEFAULT_QUALITY, MAX_PIXELS
+from lic.codec import DEFAULT_EFFORT, DEFAULT_QUALITY, MAX_PIXELS
 from lic.codec.container import MAGIC
 from lic.codec.errors import (
     MissingDeviceError,
@@ -254,7 +254,7 @@ _ENCODING_OPTIONS = (
     click.option(
         "--effort",
         type=click.IntRange(0, 9),
-        show_default="1",
+        show_default=str(DEFAULT_EFFORT),
         metavar="0..9",
         help="Time spent on a smaller file: 1 takes twice as long as 0, 3 ten times, 9 takes "
         "minutes; 3 and more need torch.",

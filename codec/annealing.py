@@ -15,17 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from lic.codec.container import Header
 from lic.codec.executors import Executor, Latents
+from lic.codec.executors.torch import channels_first
 from lic.codec.gradients import Gradients, gradients_of
 from lic.codec.latent_coding import CodedTile, encode_latents
+from lic.codec.layering import squared_error
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report
 from lic.codec.refinement import tile_targets
@@ -192,12 +192,11 @@ class _Picture:
         shown = self.executor.synthesise(self.plane[outer.slices][None], self.quality)[0]
         shown = shown[region.within(outer).scaled_up(LATENT_STRIDE).slices]
         wanted = self.pixels[region.scaled_up(LATENT_STRIDE).slices]
-        difference = shown[: wanted.shape[0], : wanted.shape[1]].astype(np.int32) - wanted
-        return float(np.square(difference).sum()) / 3
+        return squared_error(wanted, shown[: wanted.shape[0], : wanted.shape[1]]) / 3
 
     def latents(self, region: Region) -> Tensor:
         """The decoded latents of a region, (1, M, h, w)."""
-        return _first(self.plane[region.slices][None])
+        return channels_first(self.plane[region.slices][None]).float()
 
 
 def improve(
@@ -239,8 +238,8 @@ def improve(
             seen.within(outer),
             part.permute(2, 0, 1)[None],
         )
-        y = _first(tile_targets(executor, tile, header.quality) * MEAN_UNIT)
-        z = network.side(_first(tile.latents[None]))
+        y = channels_first(tile_targets(executor, tile, header.quality) * MEAN_UNIT).float()
+        z = network.side(channels_first(tile.latents[None]).float())
         y, z = anneal(network, sight, y, z, header.skip_below, iterations, count)
         targets = (y / MEAN_UNIT).round().long().permute(0, 2, 3, 1).numpy()
         side = z.round().int().permute(0, 2, 3, 1).numpy()
@@ -251,11 +250,7 @@ def improve(
         plane[region.slices] = decoded[0]
         after = 8 * len(stream) + network.trade_off * picture.error(seen)
         better = after < before
-        found.append(replace(tile, stream=stream, decoded=decoded[0]) if better else tile)
+        annealed = replace(tile, side=side[0], stream=stream, decoded=decoded[0])
+        found.append(annealed if better else tile)
         plane[region.slices] = found[-1].decoded
     return found
-
-
-def _first(array: NDArray[Any]) -> Tensor:
-    """(B, h, w, C) to a tensor (B, C, h, w) of float32."""
-    return torch.from_numpy(np.ascontiguousarray(array)).permute(0, 3, 1, 2).float()

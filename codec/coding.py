@@ -1,7 +1,8 @@
 """A picture to a container and back, tile by tile.
 
-Memory beyond the picture itself and its decoded latents (2 bytes a pixel with the default family)
-is bounded by two tiles.
+Beyond the picture, a decoder has its decoded latents in memory (2.5 bytes a pixel with the default
+weights), and what two tiles need; an encoder also all latents and their corrections (2.5 bytes each)
+and up to two pictures as the decoder shows them (3 bytes each).
 """
 
 from __future__ import annotations
@@ -102,13 +103,13 @@ def encode_picture(
             )
         )
         synthesis = Synthesis(executor, header)
-        shown = _shown(synthesis, coded, coded)
+        shown = _shown(synthesis, coded)
         for number in range(1, passes):
             coded, shown = _refine(pixels, coded, shown, synthesis, header, pass_report(number))
         choices = _choose(pixels, coded, shown, synthesis, header)
         if ITERATIONS[effort] and any(choice.stream for choice in choices):
             coded = improve(executor, pixels, coded, header, ITERATIONS[effort], report)
-            shown = _shown(synthesis, coded, coded)
+            shown = _shown(synthesis, coded)
             choices = _choose(pixels, coded, shown, synthesis, header)
     return Container(
         header,
@@ -120,8 +121,8 @@ def encode_picture(
     ).to_bytes()
 
 
-def _shown(synthesis: Synthesis, tiles: Sequence[CodedTile], wanted: Sequence[CodedTile]) -> Pixels:
-    """The picture (height, width, 3) that is decoded of tiles, where the wanted ones lie."""
+def _shown(synthesis: Synthesis, tiles: Sequence[CodedTile]) -> Pixels:
+    """The picture (height, width, 3) that is decoded of tiles, black elsewhere."""
     for tile in tiles:
         synthesis.put(tile.region, tile.decoded)
     shown = np.zeros((synthesis.picture.height, synthesis.picture.width, 3), np.uint8)
@@ -130,7 +131,7 @@ def _shown(synthesis: Synthesis, tiles: Sequence[CodedTile], wanted: Sequence[Co
         place = tile.region.common(synthesis.picture)
         shown[place.slices] = synthesis.pixels(place)
 
-    deque(_side_by_side(show, wanted), maxlen=0)
+    deque(_side_by_side(show, tiles), maxlen=0)
     return shown
 
 
@@ -148,7 +149,7 @@ def _refine(
     """
     executor = synthesis.executor
     others = list(_side_by_side(lambda tile: refined(executor, shown, tile, header), tiles, report))
-    after = _shown(synthesis, others, others)
+    after = _shown(synthesis, others)
 
     def cost(tile: CodedTile, picture: Pixels) -> float:
         place = tile.region.common(synthesis.picture)
@@ -159,7 +160,7 @@ def _refine(
     if all(better):
         return others, after
     chosen = [new if best else old for new, old, best in zip(others, tiles, better, strict=True)]
-    return chosen, _shown(synthesis, chosen, chosen) if any(better) else shown
+    return chosen, _shown(synthesis, chosen) if any(better) else shown
 
 
 def _choose(
@@ -183,7 +184,7 @@ def _choose(
         return choices
     # Beside a tile that the network does not code, it shows other pixels than before.
     synthesis.clear()
-    shown = _shown(synthesis, kept, kept)
+    shown = _shown(synthesis, kept)
     again = _side_by_side(lambda tile: choose_tile(tile, shown, False), kept)
     return [next(again) if choice.stream else choice for choice in choices]
 

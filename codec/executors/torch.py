@@ -60,14 +60,14 @@ class FloatExecutor:
     @torch.inference_mode()
     def analyse(self, pixels: Pixels, quality: int) -> Latents:
         """Latents of pictures (B, H, W, 3)."""
-        x = _first(pixels).float() / 255
+        x = channels_first(pixels).float() / 255
         return _last(self.model.analysis(x, _level(quality, torch.float32)))
 
     @torch.inference_mode()
     def targets(self, latents: Latents, quality: int) -> NDArray[np.int64]:
         """What the symbols should say: latents (B, h, w, M) in 1/64 of a quantization step."""
         gain = self.path.latent_gain(_level(quality, torch.float64))
-        scaled = _last(_first(latents).double() * gain) / MEAN_UNIT
+        scaled = _last(channels_first(latents).double() * gain) / MEAN_UNIT
         targets: NDArray[np.int64] = np.rint(scaled.clip(-_TARGET_LIMIT, _TARGET_LIMIT)).astype(
             np.int64
         )
@@ -75,12 +75,12 @@ class FloatExecutor:
 
     def gather(self, targets: NDArray[np.int64], step: int) -> NDArray[np.int64]:
         """The latents of one step (B, n), in order (channel, row, column)."""
-        return self.path.gather(_first(targets), step).flatten(1).numpy()
+        return self.path.gather(channels_first(targets), step).flatten(1).numpy()
 
     @torch.inference_mode()
     def side_information(self, latents: Latents, quality: int) -> Integers:
         """Symbols (B, h/4, w/4, Z) of the side information of latents."""
-        z = self.model.hyper_analysis(_first(latents), _level(quality, torch.float32))
+        z = self.model.hyper_analysis(channels_first(latents), _level(quality, torch.float32))
         return _last(z.double().round().clamp(-_SIDE_LIMIT, _SIDE_LIMIT)).astype(np.int32)
 
     def side_tables(self, quality: int) -> FactorizedTables:
@@ -96,13 +96,13 @@ class FloatExecutor:
             values = quantise(step, _parameters(mixture))
             return (torch.from_numpy(values).double() * MEAN_UNIT).view_as(mixture.centre)
 
-        latents = self.path(_first(side).double(), _level(quality, torch.float64), steps)
+        latents = self.path(channels_first(side).double(), _level(quality, torch.float64), steps)
         return _last(latents.float())
 
     @torch.inference_mode()
     def synthesise(self, latents: Latents, quality: int) -> Pixels:
         """Pictures (B, H, W, 3) of decoded latents."""
-        x = self.model.synthesis(_first(latents), _level(quality, torch.float32))
+        x = self.model.synthesis(channels_first(latents), _level(quality, torch.float32))
         return _last((x * 255).round().clamp(0, 255).to(torch.uint8))
 
 
@@ -111,7 +111,7 @@ def _level(quality: int, dtype: torch.dtype) -> Tensor:
     return torch.tensor([quality / QUALITY_STEPS], dtype=dtype)
 
 
-def _first(array: NDArray[Any]) -> Tensor:
+def channels_first(array: NDArray[Any]) -> Tensor:
     """(B, h, w, C) to a tensor (B, C, h, w)."""
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(array, 3, 1)))
 
