@@ -1,8 +1,8 @@
 """A picture to a container and back, tile by tile.
 
-Beyond the picture, a decoder has its decoded latents in memory (2.5 bytes a pixel with the default
-weights), and what two tiles need; an encoder also all latents and their corrections (2.5 bytes each)
-and up to two pictures as the decoder shows them (3 bytes each).
+Beyond the picture, a decoder has in memory its decoded latents (2.5 bytes a pixel with the default
+weights) and what two tiles need. An encoder also has all latents and their corrections (2.5 bytes
+each), and up to two pictures as the decoder shows them (3 bytes each).
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
 A symbol that a latent hardly reaches may be far less probable than the one before it. Taking the
 latter costs an error of little more than that of the nearest symbol. What the bits are worth is not
 what rate and distortion alone tell: all such errors go towards the prediction and add up, so that a
-fraction of it is best. On 12 Kodak pictures this is worth 0.3 % of the bits, and 0.4 % where
-`refinement` takes back what adds up.
+fraction of it is best. On every other Kodak picture (the BD-rate of the mean curve, at qualities 0,
+15, 35, 55 and 75) this is worth 0.3 % of the bits, and 0.4 % where `refinement` takes back what adds
+up.
 """
 
 from __future__ import annotations
