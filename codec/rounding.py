@@ -3,8 +3,8 @@
 A symbol that a latent hardly reaches may be far less probable than the one before it. Taking the
 latter costs an error of little more than that of the nearest symbol. What the bits are worth is not
 what rate and distortion alone tell: all such errors go towards the prediction and add up, so that a
-fraction of it is best. On every other Kodak picture (the BD-rate of the mean curve, at qualities 0,
-15, 35, 55 and 75) this is worth 0.3 % of the bits, and 0.4 % where `refinement` takes back what adds
+fraction of it is best. By the BD-rate of the mean curve of every other Kodak picture, at qualities
+0, 15, 35, 55 and 75, it saves 0.3 % of the bits, and 0.4 % where `refinement` takes back what adds
 up.
 """
 
