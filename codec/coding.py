@@ -1,8 +1,8 @@
 """A picture to a container and back, tile by tile.
 
 Beyond the picture, a decoder has in memory its decoded latents (2.5 bytes a pixel with the default
-weights) and what two tiles need. An encoder also has all latents and their corrections (2.5 bytes
-each), and up to two pictures as the decoder shows them (3 bytes each).
+weights) and what two tiles need. An encoder also has all latents, their errors and corrections (2.5
+bytes each), most of it twice, and up to two pictures as the decoder shows them (3 bytes each).
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from lic import residual_coding
 from lic.codec.container import QUALITY_STEPS, Container, Header, WeightsReference
 from lic.codec.errors import CorruptFileError, PictureError, WeightsError, extra
 from lic.codec.executors import Executor
-from lic.codec.latent_coding import CodedTile, decode_latents, encode_latents
+from lic.codec.latent_coding import CodedTile, decode_latents
 from lic.codec.layering import Choice, bit_worth, choose, squared_error
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
-from lic.codec.refinement import refined
+from lic.codec.refinement import analysed, code_tile, refined
 from lic.codec.synthesis import Synthesis
-from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, cut, tiles, tiles_met
+from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, tiles, tiles_met
 from lic.codec.weights import Weights
 from lic.entropy_coding import CorruptStreamError, scale_index
-from lic.integer_networks.codec_network import LATENT_STRIDE
 from lic.residual_coding import CorruptLayerError, Settings
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
-REFINEMENTS = (0, 1, 3, 1, 1, 1, 1, 1, 1, 1)
+REFINEMENTS = (0, 2, 4, 2, 2, 2, 2, 2, 2, 2)
 """How often a picture is refined, by effort."""
 ITERATIONS = (0, 0, 0, 10, 20, 30, 60, 100, 200, 400)
 """Of annealing, by effort."""
@@ -95,7 +94,7 @@ def encode_picture(
                 return ignore
             return lambda done, total: report(number * total + done, passes * total)
 
-        coded = list(
+        found = list(
             _side_by_side(
                 lambda region: _encode_tile(pixels, region, header, executor),
                 regions,
@@ -103,14 +102,14 @@ def encode_picture(
             )
         )
         synthesis = Synthesis(executor, header)
-        shown = _shown(synthesis, coded)
+        shown = _shown(synthesis, found)
         for number in range(1, passes):
-            coded, shown = _refine(pixels, coded, shown, synthesis, header, pass_report(number))
-        choices = _choose(pixels, coded, shown, synthesis, header)
+            found, shown = _refine(pixels, found, shown, synthesis, header, pass_report(number))
+        choices = _choose(pixels, found, shown, synthesis, header)
         if ITERATIONS[effort] and any(choice.stream for choice in choices):
-            coded = improve(executor, pixels, coded, header, ITERATIONS[effort], report)
-            shown = _shown(synthesis, coded)
-            choices = _choose(pixels, coded, shown, synthesis, header)
+            found = improve(executor, pixels, found, header, ITERATIONS[effort], report)
+            shown = _shown(synthesis, found)
+            choices = _choose(pixels, found, shown, synthesis, header)
     return Container(
         header,
         WeightsReference(weights.id, weights.digest),
@@ -205,14 +204,9 @@ def _side_by_side(
 
 def _encode_tile(pixels: Pixels, region: Region, header: Header, executor: Executor) -> CodedTile:
     """A tile's stream, and what it decodes to."""
-    part, core = cut(pixels, region, executor.halo * LATENT_STRIDE)
-    rows, columns = core.scaled_down(LATENT_STRIDE).slices
-    latents = executor.analyse(part[None], header.quality)[:, rows, columns]
-    latents = np.ascontiguousarray(latents)
+    latents = analysed(executor, pixels, region, header.quality)
     side = executor.side_information(latents, header.quality)
-    targets = executor.targets(latents, header.quality)
-    streams, decoded = encode_latents(executor, targets, side, header.quality, header.skip_below)
-    return CodedTile(region, latents[0], side[0], streams[0], decoded[0])
+    return code_tile(executor, region, latents[0], side[0], header)
 
 
 def decode_pixels(

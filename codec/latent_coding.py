@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.executors import Executor, Integers, Latents, StepParameters
-from lic.codec.rounding import STEP, chosen_symbols
+from lic.codec.rounding import ALONE, STEP, chosen_symbols
 from lic.codec.tiling import Region
 from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
 from lic.integer_networks.codec_network import LATENT_LIMIT
+
+ERROR_LIMIT = 2**15 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,12 @@ class CodedTile:
     stream: bytes
     decoded: Latents
     """Latents (h, w, M) that the stream decodes to."""
+    errors: NDArray[np.int16]
+    """What the latents (h, w, M) have more than what is coded of them, in 1/64 step."""
     correction: NDArray[np.int16] | int = 0
     """What is added to the targets of the latents (h, w, M), in 1/64 step."""
+    response: NDArray[np.int64] | None = None
+    """How much of its errors each channel (M,) shows, in 1/256; see `lic.codec.refinement`."""
 
 
 class Observer(Protocol):
@@ -87,12 +93,15 @@ def encode_latents(
     side: Integers,
     quality: int,
     skip_below: int,
+    price: int = ALONE,
+    errors: NDArray[np.int16] | None = None,
 ) -> tuple[list[bytes], Latents]:
     """The streams of B pictures' latents, and the latents that `decode_latents` will give.
 
     ``targets`` (B, h, w, M) are in 1/64 step; ``side`` (B, h/4, w/4, Z) are symbols. Latents whose
     scale indices are all less than ``skip_below``, or which the network does not select, are not
-    coded and decode to their centres.
+    coded and decode to their centres. ``price`` is that of `chosen_symbols`. Into ``errors``
+    (B, h, w, M) goes what targets have more than what is coded of them.
     """
     encoders = [Encoder() for _ in side]
     tables = executor.side_tables(quality)
@@ -107,10 +116,14 @@ def encode_latents(
             centres = parameters.centres[picture]
             residual = wanted[picture][coded] - centres[coded]
             mixtures = parameters.mixtures[picture].select(coded)
-            symbols = chosen_symbols(residual, mixtures)
+            symbols = chosen_symbols(residual, mixtures, price)
             encoder.put_mixture(symbols, mixtures)
             values[picture] = _decoded(centres, coded, symbols)
             encoder.check(values[picture])
+        if errors is not None:
+            difference = (wanted - values).clip(-ERROR_LIMIT, ERROR_LIMIT)
+            places = executor.gather(np.arange(errors[0].size).reshape(1, *errors.shape[1:]), step)
+            errors.reshape(len(errors), -1)[:, places[0]] = difference
         return values
 
     decoded = executor.entropy_path(side, quality, quantise)

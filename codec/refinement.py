@@ -1,30 +1,34 @@
 """The encoder corrects latents by what the decoder shows of them.
 
-The analysis of what is shown should give the latents that were decoded. Where it gives others, the
-synthesis shows less, or more, than its latents say; the targets are moved by a part of the
-difference, and coded again. It takes one more run of analysis, entropy path and synthesis, and no
-gradients: an iteration of a fixed point, y + a (y' - A(S(y'))), with the decoded latents y'.
-`annealing` gets further, by gradients, and takes much longer.
+The analysis of what is shown differs from that of the picture by D = y - A(S(y')). A part of D is
+the latent's own error of rounding, e. The rest are errors of the latents around it, for which it
+can make up. Its own part is the response times e, where a channel's response is <D, e> / <e, e>:
+errors of rounding hardly depend on each other. So the targets become y + a (D - response e), and
+are coded again. This is a step of coordinate descent on the squared error, in which the analysis
+takes the place of the synthesis' gradient: training made it nearly the adjoint. Where all latents
+move at once, they go too far; so passes after the first keep half of the correction before.
+`annealing` gets further, by gradients of rate and distortion, and takes much longer.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lic.codec.container import Header
-from lic.codec.executors import Executor
-from lic.codec.latent_coding import CodedTile, encode_latents
+from lic.codec.executors import Executor, Integers, Latents
+from lic.codec.latent_coding import ERROR_LIMIT, CodedTile, encode_latents
 from lic.codec.pixels import Pixels
-from lic.codec.tiling import cut
+from lic.codec.rounding import ALONE, REFINED
+from lic.codec.tiling import Region, cut
 from lic.integer_networks.codec_network import LATENT_STRIDE
 
-# How much of the difference the targets are moved by, in eighths. Twice as much, and the next
-# difference is larger than the one before.
-_EIGHTHS = 6
-_CORRECTION_LIMIT = 2**15 - 1
+_UNIT = 256
+"""Of responses."""
+# How far a pass goes of its way, in quarters: the first three, each later one two.
+_FIRST, _LATER = 3, 2
+# A channel of few latents has nearly the tile's response: that of so many latents is added.
+_PRIOR = 64
 
 
 def tile_targets(executor: Executor, tile: CodedTile, quality: int) -> NDArray[np.int64]:
@@ -32,19 +36,64 @@ def tile_targets(executor: Executor, tile: CodedTile, quality: int) -> NDArray[n
     return executor.targets(tile.latents[None], quality) + tile.correction
 
 
+def analysed(executor: Executor, pixels: Pixels, region: Region, quality: int) -> Latents:
+    """The latents (1, h, w, M) of a region of a picture (height, width, 3)."""
+    part, core = cut(pixels, region, executor.halo * LATENT_STRIDE)
+    rows, columns = core.scaled_down(LATENT_STRIDE).slices
+    return np.ascontiguousarray(executor.analyse(part[None], quality)[:, rows, columns])
+
+
+def code_tile(
+    executor: Executor,
+    region: Region,
+    latents: Latents,
+    side: Integers,
+    header: Header,
+    correction: NDArray[np.int16] | int = 0,
+    response: NDArray[np.int64] | None = None,
+) -> CodedTile:
+    """A tile of latents (h, w, M) and symbols (h/4, w/4, Z) with the correction of its targets."""
+    quality = header.quality
+    targets = executor.targets(latents[None], quality) + correction
+    errors = np.empty(targets.shape, np.int16)
+    (stream,), decoded = encode_latents(
+        executor,
+        targets,
+        side[None],
+        quality,
+        header.skip_below,
+        ALONE if response is None else REFINED,
+        errors,
+    )
+    errors = _limited(errors[0].astype(np.int64) - correction)
+    return CodedTile(region, latents, side, stream, decoded[0], errors, correction, response)
+
+
 def refined(executor: Executor, shown: Pixels, tile: CodedTile, header: Header) -> CodedTile:
     """A tile, coded again; ``shown`` (height, width, 3) is the picture that is decoded so far."""
     quality = header.quality
-    part, core = cut(shown, tile.region, executor.halo * LATENT_STRIDE)
-    rows, columns = core.scaled_down(LATENT_STRIDE).slices
-    seen = executor.analyse(part[None], quality)[:, rows, columns]
-    lack = executor.targets(tile.decoded[None], quality) - executor.targets(
-        np.ascontiguousarray(seen), quality
-    )
-    correction = ((_EIGHTHS * lack + 4) >> 3).clip(-_CORRECTION_LIMIT, _CORRECTION_LIMIT)
-    changed = replace(tile, correction=correction.astype(np.int16))
-    targets = tile_targets(executor, changed, quality)
-    (stream,), decoded = encode_latents(
-        executor, targets, tile.side[None], quality, header.skip_below
-    )
-    return replace(changed, stream=stream, decoded=decoded[0])
+    seen = executor.targets(analysed(executor, shown, tile.region, quality), quality)[0]
+    lack = _limited(executor.targets(tile.latents[None], quality)[0] - seen).astype(np.int64)
+    first = tile.response is None
+    response = response_of(lack, tile.errors) if tile.response is None else tile.response
+    others = _UNIT * lack - response * tile.errors
+    way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int64))
+    correction = _limited(tile.correction + (way + 2 * _UNIT) // (4 * _UNIT))
+    return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
+
+
+def response_of(lack: NDArray[np.int64], errors: NDArray[np.int16]) -> NDArray[np.int64]:
+    """Each channel's response (M,), from what is lacking of latents (h, w, M) and their errors.
+
+    The same on every machine: sums are of integers.
+    """
+    wide = errors.astype(np.int64)
+    both, alone = (lack * wide).sum((0, 1)), (wide * wide).sum((0, 1))
+    prior = _PRIOR / wide.size
+    share = (both + prior * both.sum()) / np.maximum(alone + prior * alone.sum(), 1)
+    response: NDArray[np.int64] = np.rint(_UNIT * share.clip(0, 1)).astype(np.int64)
+    return response
+
+
+def _limited(values: NDArray[np.int64]) -> NDArray[np.int16]:
+    return values.clip(-ERROR_LIMIT, ERROR_LIMIT).astype(np.int16)
