@@ -21,7 +21,8 @@ from lic.codec.tiling import Region
 from lic.entropy_coding import Decoder, Encoder, FactorizedTables, MixtureParameters
 from lic.integer_networks.codec_network import LATENT_LIMIT
 
-ERROR_LIMIT = 2**15 - 1
+ERROR_LIMIT = 127
+"""Of errors that are kept, in 1/64 step: few latents that are not coded have larger ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +38,11 @@ class CodedTile:
     stream: bytes
     decoded: Latents
     """Latents (h, w, M) that the stream decodes to."""
-    errors: NDArray[np.int16]
+    errors: NDArray[np.int8]
     """What the latents (h, w, M) have more than what is coded of them, in 1/64 step."""
     correction: NDArray[np.int16] | int = 0
     """What is added to the targets of the latents (h, w, M), in 1/64 step."""
-    response: NDArray[np.int64] | None = None
+    response: NDArray[np.int32] | None = None
     """How much of its errors each channel (M,) shows, in 1/256; see `lic.codec.refinement`."""
 
 
@@ -94,7 +95,7 @@ def encode_latents(
     quality: int,
     skip_below: int,
     price: int = ALONE,
-    errors: NDArray[np.int16] | None = None,
+    errors: NDArray[np.int8] | None = None,
 ) -> tuple[list[bytes], Latents]:
     """The streams of B pictures' latents, and the latents that `decode_latents` will give.
 

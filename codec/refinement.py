@@ -12,6 +12,8 @@ move at once, they go too far; so passes after the first keep half of the correc
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ _UNIT = 256
 _FIRST, _LATER = 3, 2
 # A channel of few latents has nearly the tile's response: that of so many latents is added.
 _PRIOR = 64
+_LIMIT = 2**15 - 1
 
 
 def tile_targets(executor: Executor, tile: CodedTile, quality: int) -> NDArray[np.int64]:
@@ -50,12 +53,12 @@ def code_tile(
     side: Integers,
     header: Header,
     correction: NDArray[np.int16] | int = 0,
-    response: NDArray[np.int64] | None = None,
+    response: NDArray[np.int32] | None = None,
 ) -> CodedTile:
     """A tile of latents (h, w, M) and symbols (h/4, w/4, Z) with the correction of its targets."""
     quality = header.quality
     targets = executor.targets(latents[None], quality) + correction
-    errors = np.empty(targets.shape, np.int16)
+    left = np.empty(targets.shape, np.int8)
     (stream,), decoded = encode_latents(
         executor,
         targets,
@@ -63,9 +66,9 @@ def code_tile(
         quality,
         header.skip_below,
         ALONE if response is None else REFINED,
-        errors,
+        left,
     )
-    errors = _limited(errors[0].astype(np.int64) - correction)
+    errors = (left[0] - correction).clip(-ERROR_LIMIT, ERROR_LIMIT).astype(np.int8)
     return CodedTile(region, latents, side, stream, decoded[0], errors, correction, response)
 
 
@@ -73,27 +76,31 @@ def refined(executor: Executor, shown: Pixels, tile: CodedTile, header: Header) 
     """A tile, coded again; ``shown`` (height, width, 3) is the picture that is decoded so far."""
     quality = header.quality
     seen = executor.targets(analysed(executor, shown, tile.region, quality), quality)[0]
-    lack = _limited(executor.targets(tile.latents[None], quality)[0] - seen).astype(np.int64)
+    lack = _limited(executor.targets(tile.latents[None], quality)[0] - seen)
     first = tile.response is None
     response = response_of(lack, tile.errors) if tile.response is None else tile.response
-    others = _UNIT * lack - response * tile.errors
-    way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int64))
+    others = _UNIT * lack.astype(np.int32) - response * tile.errors
+    way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int32))
     correction = _limited(tile.correction + (way + 2 * _UNIT) // (4 * _UNIT))
     return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
 
 
-def response_of(lack: NDArray[np.int64], errors: NDArray[np.int16]) -> NDArray[np.int64]:
+def response_of(lack: NDArray[np.int16], errors: NDArray[np.int8]) -> NDArray[np.int32]:
     """Each channel's response (M,), from what is lacking of latents (h, w, M) and their errors.
 
     The same on every machine: sums are of integers.
     """
-    wide = errors.astype(np.int64)
-    both, alone = (lack * wide).sum((0, 1)), (wide * wide).sum((0, 1))
-    prior = _PRIOR / wide.size
+
+    def products(left: NDArray[Any], right: NDArray[np.int8]) -> NDArray[np.int64]:
+        sums: NDArray[np.int64] = np.einsum("hwm,hwm->m", left, right, dtype=np.int64)
+        return sums
+
+    both, alone = products(lack, errors), products(errors, errors)
+    prior = _PRIOR / errors.size
     share = (both + prior * both.sum()) / np.maximum(alone + prior * alone.sum(), 1)
-    response: NDArray[np.int64] = np.rint(_UNIT * share.clip(0, 1)).astype(np.int64)
+    response: NDArray[np.int32] = np.rint(_UNIT * share.clip(0, 1)).astype(np.int32)
     return response
 
 
-def _limited(values: NDArray[np.int64]) -> NDArray[np.int16]:
-    return values.clip(-ERROR_LIMIT, ERROR_LIMIT).astype(np.int16)
+def _limited(values: NDArray[np.int64] | NDArray[np.int32]) -> NDArray[np.int16]:
+    return values.clip(-_LIMIT, _LIMIT).astype(np.int16)
