@@ -27,8 +27,8 @@ from lic.integer_networks.codec_network import LATENT_STRIDE
 
 _UNIT = 256
 """Of responses."""
-# How far a pass goes of its way, in quarters: the first three, each later one two.
-_FIRST, _LATER = 3, 2
+# How far a pass goes of its way, in eighths: the first one, and those after it.
+_FIRST, _LATER = 7, 4
 # A channel of few latents has nearly the tile's response: that of so many latents is added.
 _PRIOR = 64
 _LIMIT = 2**15 - 1
@@ -81,7 +81,7 @@ def refined(executor: Executor, shown: Pixels, tile: CodedTile, header: Header) 
     response = response_of(lack, tile.errors) if tile.response is None else tile.response
     others = _UNIT * lack.astype(np.int32) - response * tile.errors
     way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int32))
-    correction = _limited(tile.correction + (way + 2 * _UNIT) // (4 * _UNIT))
+    correction = _limited(tile.correction + (way + 4 * _UNIT) // (8 * _UNIT))
     return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
 
 
