@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -52,23 +53,51 @@ def _weight_bits(weights: NDArray[np.int8] | NDArray[np.int16]) -> NDArray[np.in
     return bits
 
 
-def parts(network: CodecNetwork) -> Iterator[tuple[Graph, Fraction]]:
-    """The graphs of a network, and the resolution of their inputs."""
+def parts(network: CodecNetwork) -> Iterator[tuple[str, Graph, Fraction]]:
+    """The names of a network's graphs, the graphs, and the resolution of their inputs."""
     latents = Fraction(1, LATENT_STRIDE)
-    yield network.analysis, Fraction(1)
-    yield network.hyper_analysis, latents
-    yield network.hyper_synthesis, latents / SIDE_STRIDE
+    yield "analysis", network.analysis, Fraction(1)
+    yield "hyper_analysis", network.hyper_analysis, latents
+    yield "entropy.synthesis", network.hyper_synthesis, latents / SIDE_STRIDE
     for step in network.steps:
-        yield step, latents
+        yield "entropy.steps", step, latents
     if network.corrector is not None:
-        yield network.corrector, latents
-    yield network.synthesis, latents
+        yield "entropy.corrector", network.corrector, latents
+    yield "synthesis", network.synthesis, latents
+
+
+def parameter_count(network: CodecNetwork) -> int:
+    """The number of weights and biases."""
+    return sum(
+        layer.weights.size + layer.bias.size
+        for _, graph, _ in parts(network)
+        for layer in graph.layers
+        if isinstance(layer, Convolution | Depthwise)
+    )
+
+
+def kmac_per_pixel(network: CodecNetwork) -> dict[str, float]:
+    """Thousands of multiplications a pixel, by part, and to encode and to decode."""
+    found: dict[str, float] = defaultdict(float)
+    for name, graph, stride in parts(network):
+        for layer in graph.layers:
+            if isinstance(layer, Convolution | Depthwise):
+                places = float(stride * graph.values[layer.sources[0]].resolution) ** 2
+                found[name] += layer.weights.size * places / 1000
+    entropy = sum(cost for name, cost in found.items() if name.startswith("entropy."))
+    analysis = found["analysis"] + found["hyper_analysis"]
+    return {
+        **found,
+        "entropy": entropy,
+        "encode": analysis + entropy,
+        "decode": entropy + found["synthesis"],
+    }
 
 
 def costs(network: CodecNetwork, runs: int = 5) -> NetworkCosts:
     """Those of a network; its time is the sum of the parts' medians over some runs."""
     bits = numbers = reads = operations = multiplications = size = 0.0
-    for graph, stride in parts(network):
+    for _, graph, stride in parts(network):
         for layer in graph.layers:
             if not isinstance(layer, Convolution | Depthwise):
                 continue
@@ -86,7 +115,7 @@ def costs(network: CodecNetwork, runs: int = 5) -> NetworkCosts:
             reads += read * rows.size * places
             multiplications += rows.size * places
             size += total / 8 + _OUTPUT_BYTES * len(layer.bias)
-    spent = sum(graph_time(graph, stride, runs) for graph, stride in parts(network))
+    spent = sum(graph_time(graph, stride, runs) for _, graph, stride in parts(network))
     return NetworkCosts(bits / numbers, reads / multiplications, operations / 1000, size, spent)
 
 

@@ -18,6 +18,7 @@ from lic.codec.output import write_file
 from lic.codec.pixels import Pixels
 from lic.codec.weights import codec_bytes, read_codec
 from lic.integer_networks import GraphError
+from lic.integer_networks.costs import kmac_per_pixel, parameter_count
 from lic.models import CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
 from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
@@ -137,7 +138,11 @@ def quantize(
         target, manifest = new_entry(out, ids[name])
         write_file(target, data)
         digest = hashlib.sha256(data).hexdigest()
-        write_manifest(out, {**manifest, ids[name]: replace(entry, sha256=digest)})
+        sizes = {part: round(cost, 3) for part, cost in kmac_per_pixel(network).items()}
+        own = replace(
+            entry, sha256=digest, parameters=parameter_count(network), kmac_per_pixel=sizes
+        )
+        write_manifest(out, {**manifest, ids[name]: own})
         made.append(Made(target, cost))
     return made
 

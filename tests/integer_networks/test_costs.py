@@ -5,9 +5,12 @@ from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
+from lic.codec.manifest import find
+from lic.codec.weights import read_codec
 from lic.integer_networks.codec_network import CodecNetwork
-from lic.integer_networks.costs import costs, parts
+from lic.integer_networks.costs import costs, kmac_per_pixel, parameter_count, parts
 from lic.integer_networks.graph import Graph
 from lic.integer_networks.layers import Convolution, Depthwise, Gain, Input
 from lic.integer_networks.values import Multiplier
@@ -54,6 +57,15 @@ def test_bits_are_those_of_the_weights_and_of_what_they_multiply(network: CodecN
 def test_all_parts_are_counted_at_their_resolution(network: CodecNetwork) -> None:
     found = list(parts(network))
     assert len(found) == 8 + (network.corrector is not None)
-    assert [stride for _, stride in found[:3]] == [1, Fraction(1, 16), Fraction(1, 64)]
-    layers = [layer for graph, _ in found for layer in graph.layers]
+    assert [stride for _, _, stride in found[:3]] == [1, Fraction(1, 16), Fraction(1, 64)]
+    layers = [layer for _, graph, _ in found for layer in graph.layers]
     assert any(isinstance(layer, Depthwise) for layer in layers)
+
+
+def test_multiplications_a_pixel_are_those_of_the_float_network() -> None:
+    _, trained = read_codec(find("small-3").file.read_bytes())
+    known = find("small-2").entry
+    assert {part: round(cost, 3) for part, cost in kmac_per_pixel(trained).items()} == {
+        part: pytest.approx(cost, abs=0.002) for part, cost in known.kmac_per_pixel.items()
+    }
+    assert 0.99 < parameter_count(trained) / known.parameters < 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def test_narrower_branches_keep_their_strongest_channels(
     narrow = quantize("second-half", [pictures], "narrow", tmp_path, {}, 2, half)
     for one, other in zip(whole[0].cost, narrow[0].cost, strict=True):
         assert one.psnr == pytest.approx(other.psnr, abs=0.01)
+    entries = json.loads((tmp_path / "manifest.json").read_text())
+    assert entries["narrow"]["parameters"] < entries["whole"]["parameters"]
+    costs = [entries[name]["kmac_per_pixel"] for name in ("whole", "narrow")]
+    assert costs[1]["decode"] < costs[0]["decode"]
+    assert costs[1]["analysis"] == costs[0]["analysis"]
 
 
 def test_an_id_that_is_taken_is_refused_before_anything_is_trained(
