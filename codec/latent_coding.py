@@ -106,6 +106,7 @@ def encode_latents(
     """
     encoders = [Encoder() for _ in side]
     tables = executor.side_tables(quality)
+    places = np.arange(targets[0].size).reshape(1, *targets.shape[1:])
     for symbols, encoder in zip(side, encoders, strict=True):
         encoder.put_factorized(symbols.ravel(), _channels(symbols), tables)
 
@@ -123,8 +124,7 @@ def encode_latents(
             encoder.check(values[picture])
         if errors is not None:
             difference = (wanted - values).clip(-ERROR_LIMIT, ERROR_LIMIT)
-            places = executor.gather(np.arange(errors[0].size).reshape(1, *errors.shape[1:]), step)
-            errors.reshape(len(errors), -1)[:, places[0]] = difference
+            errors.reshape(len(errors), -1)[:, executor.gather(places, step)[0]] = difference
         return values
 
     decoded = executor.entropy_path(side, quality, quantise)
