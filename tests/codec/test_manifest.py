@@ -79,7 +79,9 @@ def test_the_packages_manifest_tells_cost_provenance_and_measured_points() -> No
         assert all((entry.summary, entry.command, entry.data, entry.hardware, entry.model))
         assert entry.parameters > 0
         assert entry.kmac_per_pixel["decode"] > 0
-        assert entry.kodak is not None
+        if entry.kodak is None:  # networks to train on from need not be measured
+            assert entry.kind == "float"
+            continue
         assert len(entry.kodak.quality) >= 5
         for column in (entry.kodak.quality, entry.kodak.bpp, entry.kodak.psnr):
             assert list(column) == sorted(column)
