@@ -34,7 +34,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
-REFINEMENTS = (0, 2, 4, 2, 2, 2, 2, 2, 2, 2)
+REFINEMENTS = (0, 2, 4, 4, 4, 4, 4, 4, 4, 4)
 """How often a picture is refined, by effort."""
 ITERATIONS = (0, 0, 0, 10, 20, 30, 60, 100, 200, 400)
 """Of annealing, by effort."""
