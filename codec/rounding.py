@@ -1,9 +1,9 @@
 """The encoder's choice of symbols: nearest, or one nearer to zero where that saves enough bits.
 
 A symbol that a latent hardly reaches may be far less probable than the one before it. Taking the
-latter costs an error of little more than that of the nearest symbol. What the bits are worth is not
-what rate and distortion alone tell: all such errors go towards the prediction and add up, so that
-bits must be worth more. `refinement` takes back what adds up; so it can ask for fewer.
+latter costs an error of little more than that of the nearest symbol. But all such errors go towards
+the prediction and add up, so that a symbol must save more bits than its own error is worth.
+`refinement` takes back what adds up, and asks for fewer.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def chosen_symbols(
     outer = symbols[places]
     inner = outer - np.sign(outer)
     candidates = mixtures.select(places)
+    # Prices are in quarters of a bit, so fourth powers of probabilities are compared.
     now, then = (mixture_counts(s, candidates).astype(float) ** 2 for s in (outer, inner))
     better = then * then > np.ldexp(now * now, price * beyond[places])
     symbols[places[better]] = inner[better]
