@@ -20,8 +20,11 @@ from lic.codec.pixels import Pixels, psnr_of
 
 _SIZE_TOLERANCE = 0.02
 _PSNR_TOLERANCE = 0.05
-# Means of the 24 Kodak pictures at qualities 0 and 100: bpp, and PSNR in dB.
-_LEAST, _MOST = (0.0937, 26.97), (1.5557, 39.37)
+# bpp, and PSNR in dB, at qualities 0 and 100, on the lines through 0 and 75 of the means of the 24
+# Kodak pictures; above 80, where the residual layer begins, both rise faster.
+_LEAST, _MOST = (0.0875, 27.05), (2.013, 40.05)
+# The highest effort without gradients: files of more effort have nearly its rate and PSNR.
+_QUICK = 2
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ def encode_to_target(
 ) -> bytes:
     """The best file of a picture (height, width, 3) that keeps to a target.
 
-    ``encode`` takes a quality from 0 to 100 and an effort. The quality is searched without effort
-    first. A picture that is better than its target at quality 0, or smaller than it at 100, is
+    ``encode`` takes a quality from 0 to 100 and an effort. A high effort is spent near the quality
+    that a lower one finds. A picture that is better than its target at quality 0, or smaller than it at 100, is
     encoded so.
 
     Raises
@@ -90,7 +93,7 @@ def encode_to_target(
     scale = _scale(pixels, target, decode)
     slope = (scale.most - scale.least) / QUALITY_STEPS
     first = (scale.aim - scale.least) / slope
-    for level in sorted({0, effort}):
+    for level in sorted({min(effort, _QUICK), effort}):
         search = _Search(encode, level, scale)
         quality, slope = search.run(first, slope)
         first = quality
