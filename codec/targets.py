@@ -82,8 +82,8 @@ def encode_to_target(
     """The best file of a picture (height, width, 3) that keeps to a target.
 
     ``encode`` takes a quality from 0 to 100 and an effort. A high effort is spent near the quality
-    that a lower one finds. A picture that is better than its target at quality 0, or smaller than it at 100, is
-    encoded so.
+    that a lower one finds. A picture that is better than its target at quality 0, or smaller than
+    it at 100, is encoded so.
 
     Raises
     ------
