@@ -99,12 +99,12 @@ def weights() -> None:
 
 
 @weights.command()
-@click.argument("run", type=FOLDER)
+@click.argument("run", type=click.Path(path_type=Path, exists=True))
 @click.option("--id", "weights_id", required=True, help="The permanent id; never used again.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder of weights with its manifest.  [default: RUN/weights]",
+    help="A folder of weights with its manifest.  [default: RUN/weights, or beside a snapshot]",
 )
 @click.option("--summary", default="", help="One line for `lic models`.")
 @click.option("--command", default="", help="The training command, for the manifest.")
@@ -121,13 +121,15 @@ def pack(
 ) -> None:
     """Turn the training RUN into a weights file and an entry of the manifest.
 
-    Commands find it in that folder: lic encode --weights-folder RUN/weights ...
+    RUN may be the file of a snapshot, too. Commands find the weights in their folder: lic encode
+    --weights-folder RUN/weights ...
     """
     with extra("torch", "training"):
         from lic.training.packing import pack_run
 
     notes = {"summary": summary, "command": command, "data": data, "hardware": hardware}
-    path = pack_run(run, weights_id, out or run / "weights", notes)
+    folder = run.parent if run.is_file() else run
+    path = pack_run(run, weights_id, out or folder / "weights", notes)
     click.echo(f"{path}: {path.stat().st_size} bytes", err=True)
 
 

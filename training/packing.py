@@ -18,6 +18,7 @@ from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.models.weights_file import network_bytes
 from lic.training.checkpoint import load_checkpoint
+from lic.training.snapshot import read_snapshot
 
 # Local paths are left out of the manifest. So is the preset: the entry has the whole configuration,
 # which may come from other weights.
@@ -45,18 +46,19 @@ def _save(state: dict[str, Any], target: Path) -> str:
 def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Path:
     """Write ``out``/ID.safetensors from the run's averaged weights, and its manifest entry.
 
+    ``run`` is a run's folder or the file of a snapshot, which gives the same weights.
     ``notes`` (summary, command, data, hardware) go to the manifest as they are; measured points
     are added by ``lic eval --manifest``.
 
     Raises
     ------
     TrainingError
-        If the run has no readable checkpoint.
+        If the run has no readable checkpoint, or the snapshot cannot be read.
     WeightsError
         If the id is taken, here or by installed weights.
     """
     target, manifest = new_entry(out, weights_id)
-    state = load_checkpoint(run, torch.device("cpu"))
+    state = read_snapshot(run) if run.is_file() else load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
     digest = _save(state, target)
     model = create_model(name, config)

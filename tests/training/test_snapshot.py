@@ -86,3 +86,16 @@ def test_the_command_writes_a_snapshot(run: Path, tmp_path: Path) -> None:
     path = tmp_path / "snapshot.safetensors"
     main(["weights", "snapshot", str(run), str(path)], standalone_mode=False)
     assert read_snapshot(path)["progress"]["step"] == 8
+
+
+def test_a_snapshot_is_packed_to_the_weights_of_its_run(run: Path, tmp_path: Path) -> None:
+    path, made = tmp_path / "snapshot.safetensors", {}
+    write_snapshot(run, path)
+    for number, source in enumerate((run, path)):
+        out = tmp_path / str(number)
+        main(
+            ["weights", "pack", str(source), "--id", "a-1", "--out", str(out)],
+            standalone_mode=False,
+        )
+        made[source] = (out / "a-1.safetensors").read_bytes()
+    assert made[run] == made[path]
