@@ -43,6 +43,12 @@ _NO_BOXES: Mapping[str, bytes] = MappingProxyType({})
 _GRAY = 128
 
 
+def header_of(width: int, height: int, quality: int, tile: int = DEFAULT_TILE) -> Header:
+    """What the encoder says of a picture; ``quality`` is from 0 to 10000, sides are in pixels."""
+    skip_below = int(scale_index(SKIP_SCALE))
+    return Header(width, height, quality, skip_below, tile // TILE_UNIT)
+
+
 def encode_picture(
     pixels: Pixels,
     quality: float,
@@ -70,13 +76,7 @@ def encode_picture(
         with extra("torch", "torch"):
             from lic.codec.annealing import improve
     height, width = pixels.shape[:2]
-    header = Header(
-        width=width,
-        height=height,
-        quality=round(quality / 100 * QUALITY_STEPS),
-        skip_below=int(scale_index(SKIP_SCALE)),
-        tile=tile // TILE_UNIT,
-    )
+    header = header_of(width, height, round(quality / 100 * QUALITY_STEPS), tile)
     regions = list(tiles(width, height, tile))
     if max_error is not None:
         settings = Settings.within(max_error)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from lic.models.base import ModelOutput
 
 Objective = Callable[[Any, Tensor, Tensor], Tensor]
 """(model, pictures, qualities) to a scalar loss; pictures and qualities are as for
 `lic.models.base.CodecModel.forward`."""
+Output = Callable[[Any, Tensor, Tensor], "ModelOutput"]
+"""The same to the pictures and likelihoods that rate and distortion are of."""
 
 
 def _keep(model: Any) -> None:
@@ -32,7 +37,9 @@ class Stage:
     parameters: Callable[[Any], Iterable[nn.Parameter]]
     """The parameters that the stage trains; all others are frozen."""
     objective: Objective | None = None
-    """None: rate and distortion of the model's forward pass, by the settings of the training."""
+    """None: rate and distortion of the output, by the settings of the training."""
+    output: Output | None = None
+    """None: that of the model's forward pass."""
     share: float = 0.0
     """Fraction of the budget, 0 to 1. The first stage takes what the others leave."""
     learning_rate: float = 1.0

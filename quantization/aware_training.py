@@ -1,13 +1,14 @@
 """Quantization-aware training: the network learns to live with its integers.
 
 Two stages of `lic.training`. In the first everything is trained, weights, units and steps: rates
-come from latents with noise, as in any training. The second is the hard stage (`lic.models.HARD`),
-if it is given a share of the budget.
+come from latents with noise, as in any training. The second is the hard stage, which trains the
+decoder on latents as the encoder finds them (`lic.quantization.encoded`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +16,23 @@ from torch import Tensor, nn
 from lic.codec.pixels import Pixels
 from lic.models import HARD, CodecModel, Stage
 from lic.models.deployable.model import Deployable
+from lic.quantization import encoded
 from lic.quantization.bits import BitPlan
 from lic.quantization.calibration import calibrate
 from lic.quantization.errors import QuantizationError
 from lic.quantization.quantized_codec import QuantizedCodec
 
-STAGES = (Stage("quantization", nn.Module.parameters), HARD)
 LEARNING_RATE = 2e-4
+HARD_SHARE = 0.4
+"""Of the budget."""
+
+
+def stages() -> tuple[Stage, ...]:
+    """Those of one training."""
+    hard = replace(
+        HARD, parameters=encoded.parameters, output=encoded.EncodedOutput(), learning_rate=0.5
+    )
+    return Stage("quantization", nn.Module.parameters), hard
 
 
 def as_tensors(crops: Iterable[Pixels]) -> list[Tensor]:

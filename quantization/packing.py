@@ -21,7 +21,7 @@ from lic.integer_networks import GraphError
 from lic.integer_networks.costs import kmac_per_pixel, parameter_count
 from lic.models import CodecModel
 from lic.models.weights_file import WeightsFileError, load_network
-from lic.quantization.aware_training import LEARNING_RATE, STAGES, quantized
+from lic.quantization.aware_training import HARD_SHARE, LEARNING_RATE, quantized, stages
 from lic.quantization.bits import BitPlan, parse_several
 from lic.quantization.comparison import Difference, differences
 from lic.quantization.errors import QuantizationError
@@ -166,23 +166,25 @@ def _trained(
     training: Training, file: Path, folders: Sequence[Path], wanted: Chosen, crops: Sequence[Pixels]
 ) -> QuantizedCodec:
     """The network of a file after quantization-aware training, its side information frozen."""
-    given = {
-        "init": str(file.resolve()),
-        "folders": [str(folder.resolve()) for folder in folders],
-        "learning_rate": LEARNING_RATE,
-        "bf16": False,
-        **training.settings,
-    }
     resume = training.resume
+    given: dict[str, Any] = {}
+    if not resume:
+        given = {
+            "init": str(file.resolve()),
+            "folders": [str(folder.resolve()) for folder in folders],
+            "learning_rate": LEARNING_RATE,
+            "bf16": False,
+            "shares": {"hard": HARD_SHARE},
+        }
     settings = gather_settings(
-        training.run, None, {} if resume else given, training.assignments, resume
+        training.run, None, {**given, **training.settings}, training.assignments, resume
     )
     finished = start(
         settings,
         training.run,
         "cpu",
         resume,
-        convert=lambda model: (_converted(model, wanted, crops), STAGES),
+        convert=lambda model: (_converted(model, wanted, crops), stages()),
     )
     assert finished is not None
     codec = finished.model

@@ -59,6 +59,8 @@ class QuantizedCodec(CodecModel):
         super().__init__()
         self.served: tuple[BitPlan, ...] = ()
         """If there are several, each pass with gradients has one of these, drawn at random."""
+        self.drawn = 0
+        """The last one's number in ``served``."""
         self.config = network.config
         self.halo = network.halo
         self.side = network.side
@@ -89,9 +91,14 @@ class QuantizedCodec(CodecModel):
 
     def forward(self, x: Tensor, quality: Tensor) -> ModelOutput:
         """As `CodecModel.forward`."""
-        if self.served and torch.is_grad_enabled():
-            self.choose(self.served[int(torch.randint(len(self.served), ()))])
+        self.draw()
         return super().forward(x, quality)
+
+    def draw(self) -> None:
+        """Begin a pass: with gradients, change to one of ``served``."""
+        if self.served and torch.is_grad_enabled():
+            self.drawn = int(torch.randint(len(self.served), ()))
+            self.choose(self.served[self.drawn])
 
     def choose(
         self,

@@ -34,7 +34,7 @@ from lic.training.losses import distortion, rate_distortion_loss
 from lic.training.observer import Observer
 from lic.training.optimizer import falling, optimizer, restore_moments
 from lic.training.processes import averaged, leads, rank, shared
-from lic.training.stages import ObjectivePass, Plan, freeze_others
+from lic.training.stages import Plan, StagePass, freeze_others
 from lic.training.state import HistoryRow, StepResult, TrainingState, ValidationRow
 from lic.training.validation import validate
 
@@ -112,8 +112,8 @@ class Trainer:
     def _prepare(self) -> None:
         """Set up the current stage: its parameters, the pass of the processes, its optimizer."""
         freeze_others(self.model, self._stage)
-        objective = self._stage.objective
-        network = self.model if objective is None else ObjectivePass(self.model, objective)
+        own = self._stage.objective or self._stage.output
+        network = self.model if own is None else StagePass(self.model, own)
         self.network = shared(network, self.device).train(not self._stage.rounded)
         self.optimizer = optimizer(self.model, self.config)
 
@@ -337,7 +337,7 @@ class Trainer:
         """Measure the averaged weights on the pictures held out."""
         progress = self.progress
         if self.held_out:
-            points = validate(self.averaged, self.held_out)
+            points = validate(self.averaged, self.held_out, output=self._stage.output)
             progress.validations += [
                 ValidationRow(progress.step, p.quality, p.bpp, p.psnr) for p in points
             ]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from lic.models import CodecModel, Stage
-from lic.models.stage import Objective
+from lic.models import CodecModel, ModelOutput, Stage
+from lic.models.stage import Objective, Output
 
 
 class Plan:
@@ -54,14 +54,14 @@ def freeze_others(model: CodecModel, stage: Stage) -> None:
         parameter.requires_grad_(id(parameter) in trained)
 
 
-class ObjectivePass(nn.Module):
-    """A stage's own objective as a forward pass, which DistributedDataParallel can wrap."""
+class StagePass(nn.Module):
+    """A stage's own objective or output, as a pass that DistributedDataParallel can wrap."""
 
-    def __init__(self, model: CodecModel, objective: Objective) -> None:
+    def __init__(self, model: CodecModel, own: Objective | Output) -> None:
         super().__init__()
         self.model = model
-        self.objective = objective
+        self.own = own
 
-    def forward(self, x: Tensor, quality: Tensor) -> Tensor:
-        """The loss of pictures and qualities, as for `CodecModel.forward`."""
-        return self.objective(self.model, x, quality)
+    def forward(self, x: Tensor, quality: Tensor) -> Tensor | ModelOutput:
+        """Of pictures and qualities, as for `CodecModel.forward`."""
+        return self.own(self.model, x, quality)

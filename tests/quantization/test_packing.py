@@ -42,6 +42,8 @@ def test_one_training_serves_several_bits_with_a_file_for_each(
     result = CliRunner().invoke(main, list(map(str, words)), catch_exceptions=False)
     assert result.exit_code == 0
     assert result.output.count("quality") == 12
+    progress = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["progress"]
+    assert progress["stage"] == 2  # the hard one
     assert list(read_manifest(out)) == ["several-w8a16", "several-8", "several-w5a8"]
     found = []
     for name, entry in read_manifest(out).items():
@@ -50,6 +52,23 @@ def test_one_training_serves_several_bits_with_a_file_for_each(
         cost = costs(network, runs=1)
         found.append((round(cost.weight_bits), round(cost.activation_bits) <= 8))
     assert found == [(8, False), (8, True), (5, True)]
+
+
+def test_a_training_that_ended_goes_on_with_another_budget(pictures: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["quantize", "mine", pictures, "--out", tmp_path / "new", "--pictures", 2, "--run", run]
+    settings = ["--set", "batch=1", "--set", "crop=64", "--set", "final_fraction=0"]
+    ended = []
+    for name, more in (
+        ("first", ["--steps", 2, *settings, "--set", "shares.hard=0"]),
+        ("second", ["--resume", "--steps", 4, "--set", "shares.hard=0.5"]),
+    ):
+        given = list(map(str, [*words, "--id", name, *more]))
+        result = CliRunner().invoke(main, given, catch_exceptions=False)
+        assert result.exit_code == 0
+        progress = torch.load(run / "last.pt", weights_only=True)["progress"]
+        ended.append((progress["step"], progress["stage"]))
+    assert ended == [(2, 1), (4, 2)]
 
 
 def test_narrower_branches_keep_their_strongest_channels(
