@@ -28,7 +28,7 @@ from lic.codec.latent_coding import CodedTile, encode_latents
 from lic.codec.layering import squared_error
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report
-from lic.codec.refinement import tile_targets
+from lic.codec.refinement import corrected_targets
 from lic.codec.tiling import Region
 from lic.entropy_coding import MEAN_UNIT
 from lic.integer_networks.codec_network import LATENT_STRIDE
@@ -238,7 +238,8 @@ def improve(
             seen.within(outer),
             part.permute(2, 0, 1)[None],
         )
-        y = channels_first(tile_targets(executor, tile, header.quality) * MEAN_UNIT).float()
+        wanted = corrected_targets(executor, tile.latents, header.quality, tile.correction)
+        y = channels_first(wanted * MEAN_UNIT).float()
         z = network.side(channels_first(tile.latents[None]).float())
         y, z = anneal(network, sight, y, z, header.skip_below, iterations, count)
         targets = (y / MEAN_UNIT).round().long().permute(0, 2, 3, 1).numpy()

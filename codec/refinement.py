@@ -34,9 +34,11 @@ _PRIOR = 64
 _LIMIT = 2**15 - 1
 
 
-def tile_targets(executor: Executor, tile: CodedTile, quality: int) -> NDArray[np.int64]:
-    """What a tile's symbols should say, with its correction: (1, h, w, M) in 1/64 step."""
-    return executor.targets(tile.latents[None], quality) + tile.correction
+def corrected_targets(
+    executor: Executor, latents: Latents, quality: int, correction: NDArray[np.int16] | int
+) -> NDArray[np.int64]:
+    """What the symbols of a tile's latents (h, w, M) should say: (1, h, w, M) in 1/64 step."""
+    return executor.targets(latents[None], quality) + correction
 
 
 def analysed(executor: Executor, pixels: Pixels, region: Region, quality: int) -> Latents:
@@ -57,7 +59,7 @@ def code_tile(
 ) -> CodedTile:
     """A tile of latents (h, w, M) and symbols (h/4, w/4, Z) with the correction of its targets."""
     quality = header.quality
-    targets = executor.targets(latents[None], quality) + correction
+    targets = corrected_targets(executor, latents, quality, correction)
     left = np.empty(targets.shape, np.int8)
     (stream,), decoded = encode_latents(
         executor,

@@ -25,7 +25,7 @@ from lic.codec.coding import REFINEMENTS, SKIP_SCALE, header_of
 from lic.codec.container import QUALITY_STEPS
 from lic.codec.executors import Executor, Integers, open_executor
 from lic.codec.pixels import Pixels
-from lic.codec.refinement import analysed, code_tile, refined, tile_targets
+from lic.codec.refinement import analysed, code_tile, corrected_targets, refined
 from lic.codec.rounding import REFINED, STEP
 from lic.codec.tiling import Region
 from lic.entropy_coding.tables import SCALE_RATIO
@@ -113,7 +113,7 @@ def encode(executor: Executor, pixels: Pixels, quality: int) -> tuple[NDArray[np
     for _ in range(REFINEMENTS[DEFAULT_EFFORT]):
         shown = executor.synthesise(tile.decoded[None], quality)[0]
         tile = refined(executor, shown, tile, header)
-    return tile_targets(executor, tile, quality)[0], tile.side
+    return corrected_targets(executor, tile.latents, quality, tile.correction)[0], tile.side
 
 
 @torch.no_grad()
