@@ -1,7 +1,7 @@
 """Compare quantized weights by real files: BD-rate against a reference, and what they cost.
 
 ``python benchmarks/quantized.py FOLDER ID... --reference ID``. Codes the pictures of a folder with
-every id at four qualities and without effort, and prints for each id the mean of the pictures'
+every id at four qualities and the default effort, and prints for each id the mean of the pictures'
 BD-rates (PSNR) against the reference's files, and the costs of `lic models --costs`. The ids are
 found as by every command, in the folders that LIC_WEIGHTS names, too.
 """

@@ -36,7 +36,7 @@ architectures=()
 train() {
   lic quantize small-2 "$pictures" --id "$1" --bits "$2" --out weights --run "run-$1" \
     --steps "$steps" --set warmup=40 --set final_fraction=0 \
-    --set batch=4 --set crop=128
+    --set batch=4 --set crop=128 --set shares.hard=0
   LIC_WEIGHTS=$PWD/weights${LIC_WEIGHTS:+:$LIC_WEIGHTS} \
     python "$here/quantized.py" "$kodak" "$1" --reference small-3 --json results.json
   architectures+=(--architecture "$1=$2")

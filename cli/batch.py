@@ -7,7 +7,6 @@ their networks run as batches (`lic.codec.executors.batching`), and the weights 
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from lic.codec.errors import LicError, SomeFailedError
 from lic.codec.input import STANDARD, shown
 from lic.codec.output import remove_abandoned
 from lic.codec.progress import Report, ignore
+from lic.codec.workers import end_with_parent
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -267,13 +267,4 @@ def _attempt_or_end(work: Work, job: Job) -> Done | LicError:
 def _start_worker(threads: int) -> None:
     os.environ["LIC_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
     raise_on_termination()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    import multiprocessing
-
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+    end_with_parent()

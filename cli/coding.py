@@ -26,7 +26,7 @@ from lic.codec.errors import (
     WeightsError,
 )
 from lic.codec.input import STANDARD, picture_source, read_lic_file
-from lic.codec.output import write_file
+from lic.codec.output import make_folder, write_file
 from lic.codec.progress import Report, ignore
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def batch_options(command: Callable[..., None]) -> Callable[..., None]:
 def _write(job: Job, data: bytes) -> None:
     if job.target != STANDARD:
         if not job.named:
-            _make_folder(job.target.parent)
+            make_folder(job.target.parent)
         write_file(job.target, data)
         return
     if sys.stdout.isatty():
@@ -139,13 +139,6 @@ def _write(job: Job, data: bytes) -> None:
         sys.stdout.buffer.flush()
     except OSError as error:
         raise OutputError(f"cannot write the standard output: {error.strerror}") from error
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lic.cli.weights import weights_folder, weights_ids
+from lic.codec.output import make_folder, write_file
 
 if TYPE_CHECKING:
     from lic.evaluation.codecs import Codec
@@ -131,7 +132,7 @@ def evaluate(
         qualities = tuple(100 * i / (points - 1) for i in range(points))
     if folder is None:
         folder = out / "pictures"
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         paths = hard_pictures.write_hard_pictures(folder)
     else:
         paths = list_pictures([folder])
@@ -142,7 +143,7 @@ def evaluate(
     if manifest and not published:
         raise not_kodak
     codecs = _codecs(weights, qualities, peers, compressai)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with Progress() as bar:
         task = bar.add_task("", total=len(pictures) * sum(len(c.settings) for c in codecs))
         rows = sweep(
@@ -201,7 +202,6 @@ def compare(
     """
     import numpy as np
 
-    from lic.codec.output import write_file
     from lic.codec.picture import check_picture_path, picture_bytes, read_picture
     from lic.evaluation.compare import contact_sheet, nearest_rate
 

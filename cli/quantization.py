@@ -36,7 +36,7 @@ from lic.codec.errors import extra
     type=click.IntRange(1),
     default=24,
     show_default=True,
-    help="Pictures to calibrate with; as many others are to compare with.",
+    help="Pictures to calibrate with; as many others, which a training may see, are to compare.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Train with the bits so many steps.")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Or so long.")
@@ -81,6 +81,8 @@ def quantize(
             raise click.UsageError("a training needs a folder: --run")
         given = {key: value for key, value in (("steps", steps), ("minutes", minutes)) if value}
         training = Training(run, given, assignments, resume)
+    elif run is not None or assignments:
+        raise click.UsageError("a training needs a budget: --minutes or --steps")
     wanted = chosen(bits)
     made = quantized(source, folders, weights_id, out, notes, pictures, wanted, training)
     for one in made:

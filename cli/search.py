@@ -11,9 +11,7 @@ import click
 
 from lic.cli.weights import weights_folder
 from lic.codec.errors import extra
-
-METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
-COSTS = ("bitops", "bytes", "milliseconds")
+from lic.quantization.search.options import COSTS, METHODS
 
 
 def _listed(
@@ -94,10 +92,10 @@ def search(
 ) -> None:
     """Search what each block of the float weights ID needs: kernel, expansion, presence, bits.
 
-    Pictures below FOLDERS calibrate the network, and others of them tell how good an architecture
-    is. OUT gets the front of the best ones: `lic quantize ID --bits
-    OUT/architecture-N.json` makes weights of one. A search that was interrupted goes on if it is
-    begun once more.
+    Pictures below FOLDERS calibrate the network, and one in twenty of them, which nothing is
+    trained on, tell how good an architecture is. OUT gets the front of the best ones: `lic quantize
+    ID --bits OUT/architecture-N.json` makes weights of one. A search that was interrupted goes on
+    if it is begun once more.
     """
     with extra("torch", "training"):
         from lic.quantization.search.run import SearchRun, SearchSettings

@@ -1,8 +1,9 @@
 """A picture to a container and back, tile by tile.
 
 Beyond the picture, a decoder has in memory its decoded latents (2.5 bytes a pixel with the default
-weights) and what two tiles need. An encoder also has all latents, their errors and corrections (2.5
-bytes each), most of it twice, and up to two pictures as the decoder shows them (3 bytes each).
+weights) and what two tiles need. An encoder also has all latents and their corrections (2.5 bytes
+each) and errors (half as many), most of it twice, and up to two pictures as the decoder shows them
+(3 bytes each).
 """
 
 from __future__ import annotations
@@ -104,7 +105,11 @@ def encode_picture(
         synthesis = Synthesis(executor, header)
         shown = _shown(synthesis, found)
         for number in range(1, passes):
+            before = found
             found, shown = _refine(pixels, found, shown, synthesis, header, pass_report(number))
+            if found is before:  # further passes would do the same
+                pass_report(passes - 1)(len(regions), len(regions))
+                break
         choices = _choose(pixels, found, shown, synthesis, header)
         if ITERATIONS[effort] and any(choice.stream for choice in choices):
             found = improve(executor, pixels, found, header, ITERATIONS[effort], report)
@@ -156,10 +161,12 @@ def _refine(
         return 8 * len(tile.stream) + error / bit_worth(header.quality)
 
     better = [cost(new, after) < cost(old, shown) for new, old in zip(others, tiles, strict=True)]
+    if not any(better):
+        return tiles, shown
     if all(better):
         return others, after
     chosen = [new if best else old for new, old, best in zip(others, tiles, better, strict=True)]
-    return chosen, _shown(synthesis, chosen) if any(better) else shown
+    return chosen, _shown(synthesis, chosen)
 
 
 def _choose(

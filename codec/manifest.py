@@ -17,8 +17,8 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 
 import lic.weights as package
 from lic.codec.container import DIGEST_BYTES
-from lic.codec.errors import OutputError, WeightsError
-from lic.codec.output import write_file
+from lic.codec.errors import WeightsError
+from lic.codec.output import make_folder, write_file
 
 MANIFEST = "manifest.json"
 FOLDERS_VARIABLE = "LIC_WEIGHTS"
@@ -211,10 +211,7 @@ def new_entry(folder: Path, weights_id: str) -> tuple[Path, dict[str, WeightsEnt
     manifest = read_manifest(folder) if (folder / MANIFEST).exists() else {}
     if weights_id in manifest or weights_id in installed() or target.exists():
         raise WeightsError(f"the id {weights_id!r} is taken: ids are permanent")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+    make_folder(folder)
     return target, manifest
 
 

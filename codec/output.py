@@ -47,6 +47,14 @@ def write_file(path: Path, data: bytes) -> None:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those around it; raises OutputError if that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
+
+
 def _is_regular_or_absent(path: Path) -> bool:
     """By the file itself: the name that a link such as /dev/stdout leads to may be none."""
     try:

@@ -126,7 +126,6 @@ _WRITTEN: dict[str, tuple[str, dict[str, Any]]] = {
     ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
     ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
 }
-WRITTEN_SUFFIXES = tuple(_WRITTEN)
 _OPAQUE_KINDS = ("BMP", "JPEG", "PPM")
 # What Pillow raises for what does not fit, pictures or metadata.
 _WRITER_ERRORS = (OSError, ValueError, SyntaxError, LookupError, RuntimeError, struct.error)

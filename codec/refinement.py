@@ -76,15 +76,21 @@ def code_tile(
 
 def refined(executor: Executor, shown: Pixels, tile: CodedTile, header: Header) -> CodedTile:
     """A tile, coded again; ``shown`` (height, width, 3) is the picture that is decoded so far."""
-    quality = header.quality
+    correction, response = next_correction(executor, shown, tile, header.quality)
+    return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
+
+
+def next_correction(
+    executor: Executor, shown: Pixels, tile: CodedTile, quality: int
+) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+    """The correction (h, w, M) and the response (M,) with which a tile is coded again."""
     seen = executor.targets(analysed(executor, shown, tile.region, quality), quality)[0]
     lack = _limited(executor.targets(tile.latents[None], quality)[0] - seen)
     first = tile.response is None
     response = response_of(lack, tile.errors) if tile.response is None else tile.response
     others = _UNIT * lack.astype(np.int32) - response * tile.errors
     way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int32))
-    correction = _limited(tile.correction + (way + 4 * _UNIT) // (8 * _UNIT))
-    return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
+    return _limited(tile.correction + (way + 4 * _UNIT) // (8 * _UNIT)), response
 
 
 def response_of(lack: NDArray[np.int16], errors: NDArray[np.int8]) -> NDArray[np.int32]:

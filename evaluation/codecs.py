@@ -9,12 +9,14 @@ import importlib.util
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import numpy as np
 import PIL
 from PIL import Image, ImageFile, features
 
+from lic.codec import DEFAULT_EFFORT
 from lic.codec.errors import LicError
 from lic.codec.manifest import find
 from lic.codec.pixels import Pixels
@@ -57,8 +59,9 @@ class LicCodec:
 
     @property
     def version(self) -> str:
-        """The id and the digest of the weights."""
-        return f"{self.name} {find(self.name).entry.digest.hex()}"
+        """The id and the digest of the weights, and the version and the effort of the encoder."""
+        digest = find(self.name).entry.digest.hex()
+        return f"{self.name} {digest} (lic {version('lic')}, effort {DEFAULT_EFFORT})"
 
     def encode(self, pixels: Pixels, setting: float) -> bytes:
         """A lic file of quality ``setting``, 0 to 100."""

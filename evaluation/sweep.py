@@ -9,6 +9,7 @@ are already in the file.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,7 +26,9 @@ from typing import Any
 import numpy as np
 
 from lic.codec.errors import LicError
+from lic.codec.output import write_file
 from lic.codec.picture import read_picture
+from lic.codec.workers import end_with_parent
 from lic.evaluation.codecs import Codec
 from lic.evaluation.metrics import bd_rate, decibel, front, lpips, ms_ssim, psnr
 
@@ -64,6 +67,7 @@ _LOSSLESS_DB = 100.0
 
 
 def _start_worker(codec: Codec, threads: int) -> None:
+    end_with_parent()
     os.environ["OMP_NUM_THREADS"] = str(threads)
     # Libraries and weights are loaded here, outside all clocks.
     codec.decode(codec.encode(np.zeros((8, 8, 3), np.uint8), codec.settings[0]))
@@ -92,7 +96,7 @@ def _decode(codec: Codec, file: Path) -> dict[str, float]:
     return {"decode_s": seconds, "decode_mb": _peak_mb()}
 
 
-def _judge(codec: Codec, setting: float, picture: Path, file: Path) -> dict[str, float]:
+def _judge(picture: Path, file: Path) -> dict[str, float]:
     pixels, decoded = read_picture(picture), np.load(file.with_suffix(".npy"))
     return {
         "psnr": psnr(pixels, decoded),
@@ -111,6 +115,16 @@ def read_rows(path: Path) -> list[Row]:
         Row(**{k: v if k in ("codec", "picture") else float(v) for k, v in line.items()})  # type: ignore[arg-type]
         for line in lines
     ]
+
+
+def _lines(rows: Iterable[Row], header: bool = False) -> str:
+    """Lines of the CSV file."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in fields(Row)])
+    if header:
+        writer.writeheader()
+    writer.writerows(map(asdict, rows))
+    return text.getvalue()
 
 
 def usable(pictures: Sequence[Path]) -> tuple[list[Path], dict[str, str]]:
@@ -145,10 +159,8 @@ def sweep(
     """
     rows = {row.key: row for row in read_rows(table)}
     # The file is rewritten to remove a last line that an interruption cut short.
-    with table.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
-        writer.writeheader()
-        writer.writerows(map(asdict, rows.values()))
+    write_file(table, _lines(rows.values(), header=True).encode())
+    with table.open("a", newline="") as file:
         for codec in codecs:
             wanted = [
                 (setting, str(picture.relative_to(folder)))
@@ -157,7 +169,7 @@ def sweep(
             ]
             missing = [w for w in wanted if (codec.version, *w) not in rows]
             for row in _measure(codec, folder, missing, jobs) if missing else ():
-                writer.writerow(asdict(row))
+                file.write(_lines([row]))
                 file.flush()
                 rows[row.key] = row
                 report(row)
@@ -172,8 +184,9 @@ def sweep(
 def _measure(
     codec: Codec, folder: Path, wanted: Sequence[tuple[float, str]], jobs: int
 ) -> Iterator[Row]:
+    fresh = multiprocessing.get_context("spawn")
     options: dict[str, Any] = {
-        "mp_context": multiprocessing.get_context("spawn"),
+        "mp_context": fresh,
         "initializer": _start_worker,
         "initargs": (codec, max(1, (os.cpu_count() or 1) // jobs)),
     }
@@ -181,7 +194,7 @@ def _measure(
         tempfile.TemporaryDirectory() as name,
         ProcessPoolExecutor(jobs, **options) as encoders,
         ProcessPoolExecutor(jobs, **options) as decoders,
-        ProcessPoolExecutor(jobs, **options) as judges,
+        ProcessPoolExecutor(jobs, fresh, end_with_parent) as judges,
     ):
         for start in range(0, len(wanted), jobs):
             batch = [
@@ -193,7 +206,7 @@ def _measure(
                 [encoders.submit(_encode, codec, s, folder / p, f) for s, p, f in batch]
             )
             decoded = _gather([decoders.submit(_decode, codec, f) for _, _, f in batch])
-            judged = _gather([judges.submit(_judge, codec, s, folder / p, f) for s, p, f in batch])
+            judged = _gather([judges.submit(_judge, folder / p, f) for _, p, f in batch])
             for (s, p, _), e, d, j in zip(batch, encoded, decoded, judged, strict=True):
                 yield Row(codec.version, s, p, **e, **d, **j)
 

@@ -74,7 +74,7 @@ class CodecModel(nn.Module):
     hyper_analysis: nn.Module
     """(latents, quality) to real-valued side information z (B, Z, h/4, w/4)."""
     entropy: EntropyPath
-    """Decides the probabilities; `lic.models.latent_coding` runs a copy of it in float64."""
+    """Decides the probabilities; `lic.codec.executors.torch` runs a copy of it in float64."""
     side: FactorizedDensity
     """The distribution of z."""
 

@@ -19,7 +19,7 @@ Objective = Callable[[Any, Tensor, Tensor], Tensor]
 """(model, pictures, qualities) to a scalar loss; pictures and qualities are as for
 `lic.models.base.CodecModel.forward`."""
 Output = Callable[[Any, Tensor, Tensor], "ModelOutput"]
-"""The same to the pictures and likelihoods that rate and distortion are of."""
+"""(model, pictures, qualities) to the output from which rate and distortion are computed."""
 
 
 def _keep(model: Any) -> None:
@@ -49,6 +49,11 @@ class Stage:
     from_average: bool = False
     """Whether the stage starts from the averaged weights of the stage before, or from the last."""
     rounded: bool = False
-    """Whether latents are rounded for the rate, too, as a file has them; else it sees noise."""
+    """Whether the model is in evaluation mode: the rate, too, is that of rounded latents."""
     reset: Callable[[Any], None] = _keep
     """Undoes the stage. What it learned is valid only for the weights that it started from."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an output that no loss would see."""
+        if self.objective is not None and self.output is not None:
+            raise ValueError("a stage has an objective of its own or an output, not both")

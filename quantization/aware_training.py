@@ -14,12 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from lic.codec.pixels import Pixels
-from lic.models import HARD, CodecModel, Stage
+from lic.models import HARD, Stage
 from lic.models.deployable.model import Deployable
 from lic.quantization import encoded
 from lic.quantization.bits import BitPlan
 from lic.quantization.calibration import calibrate
-from lic.quantization.errors import QuantizationError
 from lic.quantization.quantized_codec import QuantizedCodec
 
 LEARNING_RATE = 2e-4
@@ -41,14 +40,10 @@ def as_tensors(crops: Iterable[Pixels]) -> list[Tensor]:
 
 
 def quantized(
-    model: CodecModel, plans: Sequence[BitPlan], crops: Iterable[Pixels]
+    model: Deployable, plans: Sequence[BitPlan], crops: Iterable[Pixels]
 ) -> QuantizedCodec:
     """A network with the bits of plans, calibrated on crops whose sides are multiples of 64.
 
     The first plan is chosen.
-
-    Raises QuantizationError if the network is not of the default family.
     """
-    if not isinstance(model, Deployable):
-        raise QuantizationError("only networks of the default family have integers")
     return QuantizedCodec(model, plans, calibrate(model.eval(), as_tensors(crops)))

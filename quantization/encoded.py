@@ -25,7 +25,7 @@ from lic.codec.coding import REFINEMENTS, SKIP_SCALE, header_of
 from lic.codec.container import QUALITY_STEPS
 from lic.codec.executors import Executor, Integers, open_executor
 from lic.codec.pixels import Pixels
-from lic.codec.refinement import analysed, code_tile, corrected_targets, refined
+from lic.codec.refinement import analysed, code_tile, corrected_targets, next_correction, refined
 from lic.codec.rounding import REFINED, STEP
 from lic.codec.tiling import Region
 from lic.entropy_coding.tables import SCALE_RATIO
@@ -110,10 +110,12 @@ def encode(executor: Executor, pixels: Pixels, quality: int) -> tuple[NDArray[np
     latents = analysed(executor, pixels, region, quality)
     side = executor.side_information(latents, quality)
     tile = code_tile(executor, region, latents[0], side[0], header)
-    for _ in range(REFINEMENTS[DEFAULT_EFFORT]):
-        shown = executor.synthesise(tile.decoded[None], quality)[0]
+    shown = executor.synthesise(tile.decoded[None], quality)[0]
+    for _ in range(REFINEMENTS[DEFAULT_EFFORT] - 1):
         tile = refined(executor, shown, tile, header)
-    return corrected_targets(executor, tile.latents, quality, tile.correction)[0], tile.side
+        shown = executor.synthesise(tile.decoded[None], quality)[0]
+    correction, _ = next_correction(executor, shown, tile, quality)
+    return corrected_targets(executor, tile.latents, quality, correction)[0], tile.side
 
 
 @torch.no_grad()

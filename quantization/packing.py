@@ -6,21 +6,20 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lic.codec.errors import WeightsError
 from lic.codec.executors import open_executor
 from lic.codec.executors.known_answers import check_answers
-from lic.codec.manifest import find, new_entry, write_manifest
-from lic.codec.output import write_file
+from lic.codec.manifest import new_entry, write_manifest
+from lic.codec.output import make_folder, write_file
 from lic.codec.pixels import Pixels
 from lic.codec.weights import codec_bytes, read_codec
 from lic.integer_networks import GraphError
 from lic.integer_networks.costs import kmac_per_pixel, parameter_count
 from lic.models import CodecModel
-from lic.models.weights_file import WeightsFileError, load_network
+from lic.models.deployable.model import Deployable
 from lic.quantization.aware_training import HARD_SHARE, LEARNING_RATE, quantized, stages
 from lic.quantization.bits import BitPlan, parse_several
 from lic.quantization.comparison import Difference, differences
@@ -28,9 +27,12 @@ from lic.quantization.errors import QuantizationError
 from lic.quantization.float_graph import Shapes
 from lic.quantization.pictures import middle_crops
 from lic.quantization.quantized_codec import QuantizedCodec
-from lic.quantization.search.space import read_architecture
+from lic.quantization.search.space import check_architecture, read_architecture
 from lic.quantization.search.supernet import sort_channels
+from lic.quantization.source import load_source
 from lic.training.run import gather_settings, start
+
+BITS = "bits.json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Training:
 
     run: Path
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """`lic.training.config.TrainingConfig`'s; the budget must be among them."""
+    """`lic.training.config.TrainingConfig`'s; the budget must be among them, unless it goes on."""
     assignments: Sequence[str] = ()
     """More settings, as text."""
     resume: bool = False
@@ -108,15 +110,11 @@ def quantize(
     TrainingError
         As for `lic.training.run.start`.
     """
-    found = find(source)
+    found, model = load_source(source)
     wanted = wanted or Chosen()
     ids = {name: "-".join(filter(None, (weights_id, name))) for name in wanted.plans}
     for one in ids.values():
         new_entry(out, one)
-    try:
-        _, model = load_network(found.file)
-    except WeightsFileError as error:
-        raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
     crops = middle_crops(folders, 2 * count)
     if training is None:
         codec = _converted(deepcopy(model), wanted, crops[:count])
@@ -153,6 +151,10 @@ def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> Qu
     An architecture begins with the network's own weights, even if a search trained shared ones.
     """
     plans = list(wanted.plans.values())
+    if not isinstance(model, Deployable):
+        raise QuantizationError("only networks of the default family have integers")
+    for plan in plans:
+        check_architecture(model, plan, wanted.shapes)
     if wanted.shapes:
         sort_channels(model)
     codec = quantized(model, plans, crops)
@@ -160,6 +162,20 @@ def _converted(model: CodecModel, wanted: Chosen, crops: Sequence[Pixels]) -> Qu
         codec.served = tuple(plans)
     codec.choose(plans[0], wanted.shapes)
     return codec.eval()
+
+
+def _check_bits(file: Path, wanted: Chosen, resume: bool) -> None:
+    """Write what a training's bits are, or raise QuantizationError if they are not those."""
+    values = {
+        "plans": {name: plan.to_values() for name, plan in wanted.plans.items()},
+        "shapes": {name: shape and asdict(shape) for name, shape in wanted.shapes.items()},
+    }
+    text = json.dumps(values, indent=1)
+    if not resume:
+        make_folder(file.parent)
+        write_file(file, text.encode())
+    elif not file.exists() or file.read_text(encoding="utf-8") != text:
+        raise QuantizationError(f"the training in {file.parent} is not of these bits and blocks")
 
 
 def _trained(
@@ -179,6 +195,7 @@ def _trained(
     settings = gather_settings(
         training.run, None, {**given, **training.settings}, training.assignments, resume
     )
+    _check_bits(training.run / BITS, wanted, resume)
     finished = start(
         settings,
         training.run,

@@ -13,7 +13,6 @@ from lic.residual_coding import _native
 
 Pixels = NDArray[np.uint8]
 
-STEP_UNIT = 16
 CHECK_BYTES = 3
 _WORST_ERROR = 255
 

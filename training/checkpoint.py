@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from lic.models import create_model
 from lic.training.errors import TrainingError
 
 CHECKPOINT = "last.pt"
@@ -35,6 +36,16 @@ def load_checkpoint(run: Path, device: torch.device) -> dict[str, Any]:
     if missing:
         raise TrainingError(f"the checkpoint in {run} lacks {', '.join(sorted(missing))}")
     return dict(state)
+
+
+def load_network_checkpoint(run: Path) -> dict[str, Any]:
+    """As `load_checkpoint`, of a run that trains a network as it is, not in integers."""
+    state = load_checkpoint(run, torch.device("cpu"))
+    with torch.device("meta"):
+        network = create_model(state["model_name"], state["model_config"])
+    if set(state["ema"]) != set(network.state_dict()):
+        raise TrainingError(f"{run} trains a network of integers, which lic quantize gives")
+    return state
 
 
 def save_checkpoint(run: Path, state: dict[str, Any]) -> None:

@@ -157,7 +157,9 @@ class Trainer:
             else:
                 restore_moments(self.optimizer, state["optimizer"])
         except (RuntimeError, ValueError, TypeError, KeyError) as error:
-            raise TrainingError(f"the saved state does not fit: {error}") from error
+            raise TrainingError(
+                f"the saved state does not fit the network: {str(error).splitlines()[0]}"
+            ) from error
 
     def save(self) -> None:
         """Write the checkpoint; raises TrainingError if that is impossible."""
@@ -221,7 +223,7 @@ class Trainer:
                     self.save()
                 raise TrainingInterruptedError(
                     f"stopped at step {progress.step}, {100 * fraction:.0f} % of the budget; "
-                    f"continue with: lic train --resume --out {self.out}"
+                    f"--resume continues the run in {self.out}"
                 )
         self._average(progress.step % _AVERAGED_STEPS)
         if leads():
@@ -337,11 +339,12 @@ class Trainer:
         """Measure the averaged weights on the pictures held out."""
         progress = self.progress
         if self.held_out:
-            points = validate(self.averaged, self.held_out, output=self._stage.output)
+            output = self._stage.output
+            points = validate(self.averaged, self.held_out, output=output)
             progress.validations += [
                 ValidationRow(progress.step, p.quality, p.bpp, p.psnr) for p in points
             ]
-            observer.on_validation(progress.step, points, self.averaged)
+            observer.on_validation(progress.step, points, self.averaged, output)
 
 
 def _passes(before: float, after: float, parts: int) -> bool:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from torch import Tensor
 
 from lic.models import CodecModel
+from lic.models.stage import Output
 from lic.training.observer import Observer
 from lic.training.state import HistoryRow, TrainingState
 from lic.training.validation import QUALITIES, RatePoint, estimate
@@ -110,7 +111,9 @@ class Monitor(Observer):
         for name in _CURVES:
             self._write("add_scalar", f"training/{name}", getattr(row, name), row.step)
 
-    def on_validation(self, step: int, points: Sequence[RatePoint], model: CodecModel) -> None:
+    def on_validation(
+        self, step: int, points: Sequence[RatePoint], model: CodecModel, output: Output | None
+    ) -> None:
         """Print and write rate and PSNR, and write reconstructions beside their originals."""
         told = ", ".join(f"{point.bpp:.3f} bpp {point.psnr:.2f} dB" for point in points)
         self._console.print(f"step {step}, held-out pictures: {told}", highlight=False)
@@ -119,7 +122,8 @@ class Monitor(Observer):
             self._write("add_scalar", f"validation_bpp/{name}", point.bpp, step)
             self._write("add_scalar", f"validation_psnr/{name}", point.psnr, step)
         for index, picture in enumerate(self.held_out if self._writer is not None else ()):
-            shown = [picture, *(estimate(model, picture, q)[0].cpu() for q in QUALITIES)]
+            decoded = (estimate(model, picture, q, output)[0].cpu() for q in QUALITIES)
+            shown = [picture, *decoded]
             strip = torch.cat(shown, dim=3)[0]
             self._write("add_image", f"reconstructions/{index}", strip, step)
 

@@ -9,15 +9,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from lic.codec.manifest import WeightsEntry, new_entry, write_manifest
 from lic.codec.output import write_file
 from lic.codec.weights import Weights, load_weights
 from lic.models import create_model
 from lic.models.complexity import kmac_per_pixel, parameter_count
 from lic.models.weights_file import network_bytes
-from lic.training.checkpoint import load_checkpoint
+from lic.training.checkpoint import load_network_checkpoint
 from lic.training.snapshot import read_snapshot
 
 # Local paths are left out of the manifest. So is the preset: the entry has the whole configuration,
@@ -30,7 +28,7 @@ def packed(run: Path) -> Iterator[Weights]:
     """A context with a run's averaged weights, loaded as if they were installed."""
     with TemporaryDirectory() as folder:
         target = Path(folder) / "run.safetensors"
-        _save(load_checkpoint(run, torch.device("cpu")), target)
+        _save(load_network_checkpoint(run), target)
         yield load_weights(target, "run")
 
 
@@ -57,8 +55,8 @@ def pack_run(run: Path, weights_id: str, out: Path, notes: dict[str, str]) -> Pa
     WeightsError
         If the id is taken, here or by installed weights.
     """
+    state = read_snapshot(run) if run.is_file() else load_network_checkpoint(run)
     target, manifest = new_entry(out, weights_id)
-    state = read_snapshot(run) if run.is_file() else load_checkpoint(run, torch.device("cpu"))
     name, config = state["model_name"], state["model_config"]
     digest = _save(state, target)
     model = create_model(name, config)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import float_weights_file
-from lic.codec.output import write_file
+from lic.codec.output import make_folder, write_file
 from lic.models import (
     PRESETS,
     CodecModel,
@@ -136,10 +136,7 @@ def start(
         saved = load_checkpoint(out, torch.device("cpu"))
     elif snapshot is not None:
         saved = read_snapshot(snapshot)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise TrainingError(f"cannot make the folder {out}: {error.strerror}") from error
+    make_folder(out)
     interruption = None
     with process_group(device):
         try:

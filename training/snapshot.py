@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lic.codec.output import write_file
 from lic.models import UnknownModelError, create_model, full_config
-from lic.training.checkpoint import load_checkpoint
+from lic.training.checkpoint import load_network_checkpoint
 from lic.training.errors import TrainingError
 
 # Local paths are left out. So are changes to the configuration: the snapshot has all of it.
@@ -37,7 +37,7 @@ def write_snapshot(run: Path, path: Path) -> None:
     OutputError
         If the file cannot be written.
     """
-    state = load_checkpoint(run, torch.device("cpu"))
+    state = load_network_checkpoint(run)
     tensors = {}
     for name, average in state["ema"].items():
         stored = average.half() if average.ndim == 4 else average

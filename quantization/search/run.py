@@ -19,11 +19,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lic.codec.errors import WeightsError
-from lic.codec.manifest import find
-from lic.codec.output import write_file
+from lic.codec.errors import PictureError
+from lic.codec.output import make_folder, write_file
 from lic.models.deployable.model import Deployable
-from lic.models.weights_file import WeightsFileError, load_network
 from lic.quantization.aware_training import as_tensors, quantized
 from lic.quantization.errors import QuantizationError
 from lic.quantization.pictures import crops_of, middle_crops
@@ -32,15 +30,15 @@ from lic.quantization.search.costs import Costs, measured_time, time_table
 from lic.quantization.search.evolution import Evolution, Rated, fronts, points_of
 from lic.quantization.search.gradient import GradientSearch, Relaxation
 from lic.quantization.search.gradient import search as gradient_search
+from lic.quantization.search.options import COSTS, METHODS
 from lic.quantization.search.report import architecture_picture, front_picture
 from lic.quantization.search.sensitivity import additive_front, single_changes
 from lic.quantization.search.space import Architecture, space_of
 from lic.quantization.search.supernet import Batches, Supernet, sort_channels
+from lic.quantization.source import load_source
 from lic.training.data import CropDataset, split
 
-METHODS = ("evolution", "quantnas", "random", "greedy", "uniform")
-COSTS = ("bitops", "bytes", "milliseconds")
-SUPERNET = "supernet.pt"
+SUPERNET, FRONT = "supernet.pt", "front.json"
 _AXES = ("BitOps, thousands a pixel", "bytes", "milliseconds")
 _SIDE = 128
 _GREEDY_LIMITS = (0.0003, 0.001, 0.003, 0.01, 0.03)
@@ -107,6 +105,9 @@ class SearchRun:
         self.settings = settings
         self.out = out
         self.tell = tell
+        self._rated: dict[Architecture, Rated] = {}
+        make_folder(out)
+        self._check_settings()
         model = _load(settings.source)
         sort_channels(model)
         self.space = space_of(
@@ -121,8 +122,6 @@ class SearchRun:
         self._datasets = [
             CropDataset(half, _SIDE, 1e8, torch.device("cpu")) for half in (paths[::2], paths[1::2])
         ]
-        out.mkdir(parents=True, exist_ok=True)
-        self._check_settings()
         self.costs = Costs(self.space, self.codec, self._times())
         self.column = COSTS.index(settings.cost)
         self.largest = self._cost(self.space.largest)
@@ -160,7 +159,10 @@ class SearchRun:
         """Batches of all pictures, or of one half of them; a step's are always the same."""
 
         def batch(step: int) -> tuple[Tensor, Tensor]:
-            torch.manual_seed(hash((self.settings.seed, step, half)) % 2**31)
+            # -1 for both: the hash of None differs from process to process.
+            torch.manual_seed(
+                hash((self.settings.seed, step, -1 if half is None else half)) % 2**31
+            )
             size = self.settings.batch
             dataset = self._datasets[step % 2 if half is None else half]
             quality = (torch.arange(size) + torch.rand(size)) / size
@@ -192,7 +194,9 @@ class SearchRun:
             raise QuantizationError(f"{file} is not of this search: {error}") from error
 
     def rate(self, architecture: Architecture) -> Rated:
-        """How good an architecture is, and what it costs."""
+        """How good an architecture is, and what it costs; one that was rated is not again."""
+        if architecture in self._rated:
+            return self._rated[architecture]
         loss = self.supernet.loss(architecture, *self.crops)
         return Rated(architecture, loss, self._cost(architecture))
 
@@ -200,18 +204,21 @@ class SearchRun:
         """All ratings, in order; each is written at once."""
         self.train()
         file = self.out / "rated.jsonl"
-        known = self._read(file) if file.exists() else []
-        if len(known) < self.settings.evaluations:
+        known = self._rated
+        if file.exists():
+            known.update((rated.architecture, rated) for rated in self._read(file))
+        # The front is written at the end.
+        if not (self.out / FRONT).exists() and len(known) < self.settings.evaluations:
+            new = (rated for rated in self._search() if rated.architecture not in known)
             with file.open("a", encoding="utf-8") as log:
-                for rated in itertools.islice(
-                    self._search(known), self.settings.evaluations - len(known)
-                ):
+                for rated in itertools.islice(new, self.settings.evaluations - len(known)):
                     numbers = [list(rated.architecture.numbers), rated.loss, rated.cost]
                     print(json.dumps(numbers), file=log, flush=True)
-                    known.append(rated)
+                    known[rated.architecture] = rated
                     self.tell(f"{len(known)}: loss {rated.loss:.3f}, {rated.cost:.4g}")
-        self._write(known)
-        return known
+        found = list(known.values())
+        self._write(found)
+        return found
 
     def _read(self, file: Path) -> list[Rated]:
         found = []
@@ -223,39 +230,42 @@ class SearchRun:
             raise QuantizationError(f"{file} is damaged in line {len(found) + 1}") from error
         return found
 
-    def _search(self, known: Sequence[Rated]) -> Iterator[Rated]:
-        rng = np.random.default_rng([self.settings.seed, len(known)])
+    def _search(self) -> Iterator[Rated]:
+        """Ratings by the method, some of which may be known."""
+        rng = np.random.default_rng([self.settings.seed, len(self._rated)])
         match self.settings.method:
             case "evolution":
-                return self._evolution(known, rng)
+                return self._evolution(rng)
             case "random":
                 return random_search(self.space, self.rate, rng)
             case "uniform":
-                return map(self.rate, uniform(self.space)[len(known) :])
+                return map(self.rate, uniform(self.space))
             case "greedy":
-                return itertools.islice(
-                    greedy(self.space, self.rate, _GREEDY_LIMITS), len(known), None
-                )
+                return greedy(self.space, self.rate, _GREEDY_LIMITS)
         return self._gradient()
 
-    def _evolution(self, known: Sequence[Rated], rng: np.random.Generator) -> Iterator[Rated]:
+    def _evolution(self, rng: np.random.Generator) -> Iterator[Rated]:
         """NSGA-II, beginning with uniform bits and with what single changes tell."""
-        rated = {r.architecture: r for r in known}
-        for architecture in single_changes(self.space):
-            if architecture not in rated:
-                rated[architecture] = self.rate(architecture)
-                yield rated[architecture]
-        losses = {r.architecture: r.loss for r in rated.values()}
+        yield from map(self.rate, single_changes(self.space))
+        known = list(self._rated.values())
+        losses = {r.architecture: r.loss for r in known}
         costs = [table[:, self.column] for table in self.costs.tables]
         seeds = [*uniform(self.space), *additive_front(self.space, losses, costs)]
-        yield from Evolution().search(self.space, self.rate, rng, seeds, list(rated.values()))
+        yield from Evolution().search(self.space, self.rate, rng, seeds, known)
 
     def _gradient(self) -> Iterator[Rated]:
-        """QuantNAS, once for each of some penalties, every time from the supernet."""
+        """QuantNAS, once for each of some penalties, every time from the supernet.
+
+        A penalty's search begins anew if it was killed, and is over if penalties.json has it.
+        """
         settings = self.settings
+        file = self.out / "penalties.json"
+        done = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
         start = {name: value.clone() for name, value in self.codec.state_dict().items()}
         steps = max(settings.evaluations // len(settings.penalties), 20)
         for penalty in settings.penalties:
+            if penalty in done:
+                continue
             options = GradientSearch(
                 steps,
                 penalty=penalty,
@@ -277,6 +287,8 @@ class SearchRun:
             # All are rated with the same weights as those of other searches.
             self.codec.load_state_dict(start)
             yield from map(self.rate, dict.fromkeys(found))
+            done.append(penalty)
+            write_file(file, json.dumps(done).encode())
 
     def _write(self, rated: Sequence[Rated]) -> None:
         """The front within the limit, and a file for each architecture on it."""
@@ -301,7 +313,7 @@ class SearchRun:
             self._measure(front, rows)
         shown = front_picture(within, front, _AXES[self.column])
         write_file(self.out / "front.svg", shown)
-        write_file(self.out / "front.json", json.dumps(rows, indent=1).encode())
+        write_file(self.out / FRONT, json.dumps(rows, indent=1).encode())
 
     def _measure(self, front: Sequence[Rated], rows: Sequence[dict[str, Any]]) -> None:
         """Add to the front's rows what its architectures take in truth, and tell how far off."""
@@ -324,10 +336,7 @@ def read_supernet(file: Path) -> dict[str, Any]:
 
 
 def _load(source: str) -> Deployable:
-    try:
-        _, model = load_network(find(source).file)
-    except WeightsFileError as error:
-        raise WeightsError(f"weights {source!r} cannot be loaded: {error}") from error
+    _, model = load_source(source)
     if not isinstance(model, Deployable):
         raise QuantizationError("only networks of the default family can be searched")
     return model
@@ -339,7 +348,10 @@ def _rating_crops(paths: Sequence[Path], count: int) -> tuple[Tensor, Tensor]:
     They are the four parts of the middles of ``count`` pictures. The qualities lie evenly between 0
     and 1, those of a picture far from each other.
     """
-    middles = torch.cat(as_tensors(crops_of(paths, count)))
+    try:
+        middles = torch.cat(as_tensors(crops_of(paths, count)))
+    except PictureError as error:
+        raise PictureError(f"of the pictures that are held out, one in twenty, {error}") from error
     parts = middles.reshape(-1, 3, 2, _SIDE, 2, _SIDE)  # each side in two halves
     crops = parts.permute(2, 4, 0, 1, 3, 5).flatten(0, 2)
     return crops, (torch.arange(len(crops)) + 0.5) / len(crops)

@@ -168,12 +168,27 @@ def read_architecture(values: Any) -> tuple[BitPlan, Shapes]:
         shapes: dict[str, BlockShape | None] = {}
         for name, block in values["blocks"].items():
             if block["kernel"] is not None:
-                shapes[name] = BlockShape(block["kernel"], block["expansion"])
+                shapes[name] = BlockShape(int(block["kernel"]), float(block["expansion"]))
             elif not block["present"]:
                 shapes[name] = None
         return BitPlan.from_values(values["bits"]), shapes
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise QuantizationError("this is no architecture of a search") from error
+
+
+def check_architecture(model: Deployable, plan: BitPlan, shapes: Shapes) -> None:
+    """Raise QuantizationError if bits or shapes are of something that a network does not have."""
+    sites = {site.name: site for site in space_of(model).sites}
+    for name, shape in shapes.items():
+        options: tuple[BlockShape | None, ...] = ()
+        if name in sites:
+            options = (*sites[name].shapes, *([None] if sites[name].optional else []))
+        if shape not in options:
+            raise QuantizationError(f"the network has no such block: {name} with {shape}")
+    modules = {name for name, _ in model.named_modules()}
+    for name in plan.layers:
+        if name not in modules:
+            raise QuantizationError(f"the network has no layer {name}")
 
 
 def space_of(

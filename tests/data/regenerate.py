@@ -40,10 +40,12 @@ def make_tiny() -> None:
     from lic.codec.weights import codec_bytes
     from lic.models import create_preset
     from lic.models.deployable.model import Deployable
-    from lic.quantization.codec_lowering import lower_codec
+    from lic.quantization.aware_training import quantized
+    from lic.quantization.bits import BitPlan
 
     torch.manual_seed(0)
-    pixels = torch.from_numpy(read_picture(DATA / "budgie.png")).permute(2, 0, 1)[None]
+    picture = read_picture(DATA / "budgie.png")
+    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None]
     model = create_preset("tiny")
     assert isinstance(model, Deployable)
     model.initialise(pixels)
@@ -51,7 +53,7 @@ def make_tiny() -> None:
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.003)
     model.side.freeze()
-    network = lower_codec(model.eval(), [pixels.float() / 255])
+    network = quantized(model.eval(), [BitPlan()], [picture]).lower()
     (DATA / "tiny.safetensors").write_bytes(codec_bytes(network, "tiny-float"))
 
 

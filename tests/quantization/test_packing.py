@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from lic.cli.main import main
+from lic.codec import DEFAULT_WEIGHTS
 from lic.codec.errors import WeightsError
 from lic.codec.manifest import FOLDERS_VARIABLE, WeightsEntry, read_manifest
 from lic.codec.weights import read_codec
@@ -17,7 +19,11 @@ from lic.models import full_config
 from lic.models.deployable.transforms import BlockShape
 from lic.models.layers import TokenMixing
 from lic.models.weights_file import load_network, network_bytes
-from lic.quantization.packing import Chosen, quantize
+from lic.quantization.errors import QuantizationError
+from lic.quantization.packing import Chosen, chosen, quantize
+from lic.training.errors import TrainingError
+from lic.training.packing import pack_run
+from lic.training.snapshot import write_snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +75,16 @@ def test_a_training_that_ended_goes_on_with_another_budget(pictures: Path, tmp_p
         progress = torch.load(run / "last.pt", weights_only=True)["progress"]
         ended.append((progress["step"], progress["stage"]))
     assert ended == [(2, 1), (4, 2)]
+    other = [*words, "--id", "third", "--resume", "--steps", 6, "--bits", "8"]
+    result = CliRunner().invoke(main, list(map(str, other)))
+    assert result.exit_code == QuantizationError.exit_code
+    assert "is not of these bits" in result.output
+    for make in (
+        lambda: pack_run(run, "packed", tmp_path / "packed", {}),
+        lambda: write_snapshot(run, tmp_path / "snapshot.safetensors"),
+    ):
+        with pytest.raises(TrainingError, match="network of integers"):
+            make()
 
 
 def test_narrower_branches_keep_their_strongest_channels(
@@ -105,3 +121,35 @@ def test_an_id_that_is_taken_is_refused_before_anything_is_trained(
     quantize("mine", [pictures], "one", out, {}, 2)
     with pytest.raises(WeightsError, match="permanent"):
         quantize("mine", [pictures], "one", out, {}, 2)
+
+
+def test_a_training_without_a_budget_is_a_mistake(pictures: Path, tmp_path: Path) -> None:
+    words = ["quantize", "mine", str(pictures), "--id", "one", "--out", str(tmp_path / "new")]
+    result = CliRunner().invoke(main, [*words, "--set", "batch=1"])
+    assert result.exit_code == 2
+    assert "needs a budget" in result.output
+
+
+def test_what_the_network_does_not_have_is_a_named_error(pictures: Path, tmp_path: Path) -> None:
+    blocks: dict[str, Any] = {
+        "synthesis.blocks.99": {"present": True, "kernel": 3, "expansion": 1},
+        "synthesis.blocks.0": {"present": True, "kernel": 9, "expansion": 1},
+        "entropy.steps.0.blocks.0": {"present": False, "kernel": None, "expansion": None},
+    }
+    plan = {"transforms": [8, 8], "entropy": [8, 8], "layers": {}}
+    wrong: list[Any] = [
+        ({"blocks": {name: block}, "bits": plan}, "no such block") for name, block in blocks.items()
+    ]
+    wrong.append(({"blocks": {}, "bits": plan | {"layers": {"none": [8, 8]}}}, "no layer none"))
+    block = {"synthesis.blocks.0": {"present": True, "kernel": "a", "expansion": 1}}
+    wrong.append(({"blocks": block, "bits": plan}, "no architecture"))
+    for values, message in wrong:
+        file = tmp_path / "wrong.json"
+        file.write_text(json.dumps(values))
+        with pytest.raises(QuantizationError, match=message):
+            quantize("mine", [pictures], "one", tmp_path / "new", {}, 2, chosen(str(file)))
+
+
+def test_integers_are_not_quantized_again(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="integers already"):
+        quantize(DEFAULT_WEIGHTS, [pictures], "one", tmp_path / "new", {}, 2)

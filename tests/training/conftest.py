@@ -39,7 +39,7 @@ class Recorder(Observer):
     def on_history(self, row: HistoryRow) -> None:
         self.rows.append(row)
 
-    def on_validation(self, step: int, points: Any, model: Any) -> None:
+    def on_validation(self, step: int, points: Any, model: Any, output: Any) -> None:
         self.validated.append(step)
 
 

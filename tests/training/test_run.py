@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from lic import codec
-from lic.codec.errors import WeightsError
+from lic.codec.errors import LicError, WeightsError
 from lic.codec.manifest import read_manifest
 from lic.codec.weights import load_weights
 from lic.models.weights_file import load_network
@@ -107,7 +107,7 @@ def test_bad_words_for_a_run_are_named_errors_before_it_begins(
         ("run", "model.width=0", "no network of these sizes"),
         ("run", "model.hyper=-3", "no network of these sizes"),
     ):
-        with pytest.raises(TrainingError, match=message):
+        with pytest.raises(LicError, match=message):
             train(tmp_path / out, folder, word)
     with pytest.raises(TrainingError, match="no device 'tpu9'"):
         start(settings(tmp_path / "run", folder), tmp_path / "run", "tpu9", resume=False)
@@ -217,7 +217,7 @@ def test_a_signal_ends_the_run_with_a_checkpoint(
     finally:
         process.kill()
     assert process.returncode == TrainingInterruptedError.exit_code
-    assert "continue with: lic train --resume" in message
+    assert "--resume continues the run" in message
     assert "Traceback" not in message
     assert load_checkpoint(out, CPU)["progress"]["step"] > 0
 
