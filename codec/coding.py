@@ -24,7 +24,7 @@ from lic.codec.latent_coding import CodedTile, decode_latents
 from lic.codec.layering import Choice, bit_worth, choose, squared_error
 from lic.codec.pixels import Pixels
 from lic.codec.progress import Report, ignore
-from lic.codec.refinement import analysed, code_tile, refined
+from lic.codec.refinement import WAYS, analysed, code_tile, refined
 from lic.codec.synthesis import Synthesis
 from lic.codec.tiling import DEFAULT_TILE, TILE_UNIT, Region, tiles, tiles_met
 from lic.codec.weights import Weights
@@ -35,7 +35,7 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 # A latent this sure of its centre (one in 1,200 is off by a step or more) is not worth its bits.
 SKIP_SCALE = 0.15
-REFINEMENTS = (0, 2, 4, 4, 4, 4, 4, 4, 4, 4)
+REFINEMENTS = (0, 2, 5, 5, 5, 5, 5, 5, 5, 5)
 """How often a picture is refined, by effort."""
 ITERATIONS = (0, 0, 0, 10, 20, 30, 60, 100, 200, 400)
 """Of annealing, by effort."""
@@ -104,12 +104,10 @@ def encode_picture(
         )
         synthesis = Synthesis(executor, header)
         shown = _shown(synthesis, found)
-        for number in range(1, passes):
-            before = found
-            found, shown = _refine(pixels, found, shown, synthesis, header, pass_report(number))
-            if found is before:  # further passes would do the same
-                pass_report(passes - 1)(len(regions), len(regions))
-                break
+        for number, way in enumerate(WAYS[: REFINEMENTS[effort]], start=1):
+            found, shown = _refine(
+                pixels, found, shown, synthesis, header, way, pass_report(number)
+            )
         choices = _choose(pixels, found, shown, synthesis, header)
         if ITERATIONS[effort] and any(choice.stream for choice in choices):
             found = improve(executor, pixels, found, header, ITERATIONS[effort], report)
@@ -145,6 +143,7 @@ def _refine(
     shown: Pixels,
     synthesis: Synthesis,
     header: Header,
+    way: int,
     report: Report,
 ) -> tuple[list[CodedTile], Pixels]:
     """The tiles that are the better for `refinement`, and the others as they were; and the picture.
@@ -152,7 +151,9 @@ def _refine(
     Better is what costs less by rate and distortion.
     """
     executor = synthesis.executor
-    others = list(_side_by_side(lambda tile: refined(executor, shown, tile, header), tiles, report))
+    others = list(
+        _side_by_side(lambda tile: refined(executor, shown, tile, header, way), tiles, report)
+    )
     after = _shown(synthesis, others)
 
     def cost(tile: CodedTile, picture: Pixels) -> float:

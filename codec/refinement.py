@@ -6,7 +6,7 @@ can make up. Its own part is the response times e, where a channel's response is
 errors of rounding hardly depend on each other. So the targets become y + a (D - response e), and
 are coded again. This is a step of coordinate descent on the squared error, in which the analysis
 takes the place of the synthesis' gradient: training made it nearly the adjoint. Where all latents
-move at once, they go too far; so passes after the first keep half of the correction before.
+move at once, they go too far; so each pass goes less of its way than the one before (`WAYS`).
 `annealing` gets further, by gradients of rate and distortion, and takes much longer.
 """
 
@@ -27,8 +27,8 @@ from lic.integer_networks.codec_network import LATENT_STRIDE
 
 _UNIT = 256
 """Of responses."""
-# How far a pass goes of its way, in eighths: the first one, and those after it.
-_FIRST, _LATER = 7, 4
+WAYS = (7, 4, 3, 2, 1)
+"""How far each pass goes of its way, in eighths."""
 # A channel of few latents has nearly the tile's response: that of so many latents is added.
 _PRIOR = 64
 _LIMIT = 2**15 - 1
@@ -74,23 +74,27 @@ def code_tile(
     return CodedTile(region, latents, side, stream, decoded[0], errors, correction, response)
 
 
-def refined(executor: Executor, shown: Pixels, tile: CodedTile, header: Header) -> CodedTile:
-    """A tile, coded again; ``shown`` (height, width, 3) is the picture that is decoded so far."""
-    correction, response = next_correction(executor, shown, tile, header.quality)
+def refined(
+    executor: Executor, shown: Pixels, tile: CodedTile, header: Header, way: int
+) -> CodedTile:
+    """A tile, coded again; ``shown`` (height, width, 3) is the picture that is decoded so far.
+
+    ``way`` is one of `WAYS`.
+    """
+    correction, response = next_correction(executor, shown, tile, header.quality, way)
     return code_tile(executor, tile.region, tile.latents, tile.side, header, correction, response)
 
 
 def next_correction(
-    executor: Executor, shown: Pixels, tile: CodedTile, quality: int
+    executor: Executor, shown: Pixels, tile: CodedTile, quality: int, way: int
 ) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
     """The correction (h, w, M) and the response (M,) with which a tile is coded again."""
     seen = executor.targets(analysed(executor, shown, tile.region, quality), quality)[0]
     lack = _limited(executor.targets(tile.latents[None], quality)[0] - seen)
-    first = tile.response is None
     response = response_of(lack, tile.errors) if tile.response is None else tile.response
     others = _UNIT * lack.astype(np.int32) - response * tile.errors
-    way = (_FIRST if first else _LATER) * (others - _UNIT * np.asarray(tile.correction, np.int32))
-    return _limited(tile.correction + (way + 4 * _UNIT) // (8 * _UNIT)), response
+    missing = way * (others - _UNIT * np.asarray(tile.correction, np.int32))
+    return _limited(tile.correction + (missing + 4 * _UNIT) // (8 * _UNIT)), response
 
 
 def response_of(lack: NDArray[np.int16], errors: NDArray[np.int8]) -> NDArray[np.int32]:

@@ -25,7 +25,14 @@ from lic.codec.coding import REFINEMENTS, SKIP_SCALE, header_of
 from lic.codec.container import QUALITY_STEPS
 from lic.codec.executors import Executor, Integers, open_executor
 from lic.codec.pixels import Pixels
-from lic.codec.refinement import analysed, code_tile, corrected_targets, next_correction, refined
+from lic.codec.refinement import (
+    WAYS,
+    analysed,
+    code_tile,
+    corrected_targets,
+    next_correction,
+    refined,
+)
 from lic.codec.rounding import REFINED, STEP
 from lic.codec.tiling import Region
 from lic.entropy_coding.tables import SCALE_RATIO
@@ -111,10 +118,11 @@ def encode(executor: Executor, pixels: Pixels, quality: int) -> tuple[NDArray[np
     side = executor.side_information(latents, quality)
     tile = code_tile(executor, region, latents[0], side[0], header)
     shown = executor.synthesise(tile.decoded[None], quality)[0]
-    for _ in range(REFINEMENTS[DEFAULT_EFFORT] - 1):
-        tile = refined(executor, shown, tile, header)
+    *ways, last = WAYS[: REFINEMENTS[DEFAULT_EFFORT]]
+    for way in ways:
+        tile = refined(executor, shown, tile, header, way)
         shown = executor.synthesise(tile.decoded[None], quality)[0]
-    correction, _ = next_correction(executor, shown, tile, quality)
+    correction, _ = next_correction(executor, shown, tile, quality, last)
     return corrected_targets(executor, tile.latents, quality, correction)[0], tile.side
 
 

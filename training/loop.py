@@ -6,7 +6,8 @@ result is an exponential moving average of the weights.
 
 Everything random in a step follows from the seed, the process and the step's number. So a run that
 is interrupted and resumed computes what it would have computed without the interruption: with a
-budget in steps, on the CPU, bit for bit. Several processes (torchrun) each take their own crops;
+budget in steps, on the CPU, bit for bit; but not in a hard stage of `lic.quantization`, whose
+encoder is made anew then. Several processes (torchrun) each take their own crops;
 DistributedDataParallel averages their gradients.
 """
 
