@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from lic.codec.targets import Target
     from lic.codec.weights import Weights
 
-DEFAULT_WEIGHTS = "base-4"
+DEFAULT_WEIGHTS = "base-5"
 DEFAULT_EFFORT = 1
 DEFAULT_QUALITY = 50.0
 MAX_PIXELS = 2**28

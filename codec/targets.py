@@ -22,7 +22,7 @@ _SIZE_TOLERANCE = 0.02
 _PSNR_TOLERANCE = 0.05
 # bpp, and PSNR in dB, at qualities 0 and 100, on the lines through 0 and 75 of the means of the 24
 # Kodak pictures; above 80, where the residual layer begins, both rise faster.
-_LEAST, _MOST = (0.0875, 27.05), (2.013, 40.05)
+_LEAST, _MOST = (0.0879, 27.13), (2.058, 40.30)
 # The highest effort without gradients: files of more effort have nearly its rate and PSNR.
 _QUICK = 2
 

@@ -1,7 +1,7 @@
 # The folder `site`: the decoder in WebAssembly, and what loads and shows it. lic.wasm is the
 # library alone, without JavaScript of Emscripten's; lic-threads.wasm needs that to start threads.
 set(LIC_SITE ${CMAKE_CURRENT_BINARY_DIR}/site)
-set(LIC_WEIGHTS ${ROOT}/weights/base-4.safetensors CACHE FILEPATH "what index.html loads")
+set(LIC_WEIGHTS ${ROOT}/weights/base-5.safetensors CACHE FILEPATH "what index.html loads")
 
 # Makes a program of the library that exports these functions and its own.
 function(lic_add_wasm target)
