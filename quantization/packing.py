@@ -30,6 +30,7 @@ from lic.quantization.quantized_codec import QuantizedCodec
 from lic.quantization.search.space import check_architecture, read_architecture
 from lic.quantization.search.supernet import sort_channels
 from lic.quantization.source import load_source
+from lic.training.errors import SettingsError
 from lic.training.run import gather_settings, start
 
 BITS = "bits.json"
@@ -195,6 +196,8 @@ def _trained(
     settings = gather_settings(
         training.run, None, {**given, **training.settings}, training.assignments, resume
     )
+    if settings.processes > 1:
+        raise SettingsError("a network of integers is trained by one process")
     _check_bits(training.run / BITS, wanted, resume)
     finished = start(
         settings,

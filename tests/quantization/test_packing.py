@@ -21,7 +21,7 @@ from lic.models.layers import TokenMixing
 from lic.models.weights_file import load_network, network_bytes
 from lic.quantization.errors import QuantizationError
 from lic.quantization.packing import Chosen, chosen, quantize
-from lic.training.errors import TrainingError
+from lic.training.errors import SettingsError, TrainingError
 from lic.training.packing import pack_run
 from lic.training.snapshot import write_snapshot
 
@@ -128,6 +128,10 @@ def test_a_training_without_a_budget_is_a_mistake(pictures: Path, tmp_path: Path
     result = CliRunner().invoke(main, [*words, "--set", "batch=1"])
     assert result.exit_code == 2
     assert "needs a budget" in result.output
+    budget = ["--steps", "1", "--run", str(tmp_path / "run"), "--set", "processes=2"]
+    result = CliRunner().invoke(main, [*words, *budget])
+    assert result.exit_code == SettingsError.exit_code
+    assert "by one process" in result.output
 
 
 def test_what_the_network_does_not_have_is_a_named_error(pictures: Path, tmp_path: Path) -> None:
