@@ -97,7 +97,7 @@ def encode_picture(
 
         found = list(
             _side_by_side(
-                lambda region: _encode_tile(pixels, region, header, executor),
+                lambda region: encode_tile(pixels, region, header, executor),
                 regions,
                 pass_report(0),
             )
@@ -210,8 +210,8 @@ def _side_by_side(
             yield result
 
 
-def _encode_tile(pixels: Pixels, region: Region, header: Header, executor: Executor) -> CodedTile:
-    """A tile's stream, and what it decodes to."""
+def encode_tile(pixels: Pixels, region: Region, header: Header, executor: Executor) -> CodedTile:
+    """A tile of a picture (height, width, 3) before any refinement."""
     latents = analysed(executor, pixels, region, header.quality)
     side = executor.side_information(latents, header.quality)
     return code_tile(executor, region, latents[0], side[0], header)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
-from lic.codec.output import write_file
+from lic.codec.output import make_folder, write_file
 
 Store = Callable[[str, bytes], str]
 """Takes a file's name and its bytes, and gives a URL under which the page finds it.
@@ -63,7 +63,7 @@ def beside(folder: Path) -> Store:
 
     def store(name: str, data: bytes) -> str:
         path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_file(path, data)
         return name
 

@@ -21,18 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lic.codec import DEFAULT_EFFORT
-from lic.codec.coding import REFINEMENTS, SKIP_SCALE, header_of
+from lic.codec.coding import REFINEMENTS, SKIP_SCALE, encode_tile, header_of
 from lic.codec.container import QUALITY_STEPS
 from lic.codec.executors import Executor, Integers, open_executor
 from lic.codec.pixels import Pixels
-from lic.codec.refinement import (
-    WAYS,
-    analysed,
-    code_tile,
-    corrected_targets,
-    next_correction,
-    refined,
-)
+from lic.codec.refinement import WAYS, corrected_targets, next_correction, refined
 from lic.codec.rounding import REFINED, STEP
 from lic.codec.tiling import Region
 from lic.entropy_coding.tables import SCALE_RATIO
@@ -112,11 +105,8 @@ def encode(executor: Executor, pixels: Pixels, quality: int) -> tuple[NDArray[np
     They are those of a picture (H, W, 3) that is one tile; its sides are multiples of 64.
     """
     height, width = pixels.shape[:2]
-    region = Region(0, 0, height, width)
     header = header_of(width, height, quality)
-    latents = analysed(executor, pixels, region, quality)
-    side = executor.side_information(latents, quality)
-    tile = code_tile(executor, region, latents[0], side[0], header)
+    tile = encode_tile(pixels, Region(0, 0, height, width), header, executor)
     shown = executor.synthesise(tile.decoded[None], quality)[0]
     *ways, last = WAYS[: REFINEMENTS[DEFAULT_EFFORT]]
     for way in ways:

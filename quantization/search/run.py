@@ -107,7 +107,7 @@ class SearchRun:
         self.tell = tell
         self._rated: dict[Architecture, Rated] = {}
         make_folder(out)
-        self._check_settings()
+        file, text = self._check_settings()
         model = _load(settings.source)
         sort_channels(model)
         self.space = space_of(
@@ -131,13 +131,15 @@ class SearchRun:
                 f"no network of this space costs less than {least / self.largest:.3f} of the "
                 f"largest's {settings.cost}"
             )
+        write_file(file, text.encode())  # not before: a mistake must not keep the folder
 
-    def _check_settings(self) -> None:
+    def _check_settings(self) -> tuple[Path, str]:
+        """The file of the settings and its text; raises QuantizationError if it has others."""
         text = json.dumps(asdict(self.settings), indent=2)
         file = self.out / "settings.json"
         if file.exists() and file.read_text(encoding="utf-8") != text:
             raise QuantizationError(f"{self.out} holds a search with other settings")
-        write_file(file, text.encode())
+        return file, text
 
     def _times(self) -> dict[str, float] | None:
         if self.settings.cost != "milliseconds":

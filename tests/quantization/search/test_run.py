@@ -143,6 +143,7 @@ def test_impossible_budgets_and_unknown_words_are_named_errors(
 ) -> None:
     with pytest.raises(QuantizationError, match="costs less"):
         SearchRun(_settings(pictures, limit=0.01), tmp_path / "a", lambda text: None)
+    assert not (tmp_path / "a" / "settings.json").exists()  # other settings may follow
     for word in ("method", "cost"):
         with pytest.raises(QuantizationError, match="there are"):
             _settings(pictures, **{word: "magic"})
